@@ -1,0 +1,1 @@
+//! Pintle joins a company's own systems to the AI Rudder voice and workflow platform.
