@@ -1,2 +1,5 @@
 //! The `pintle` binary: hands its arguments to the library.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    pintle::cli::main()
+}

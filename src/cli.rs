@@ -1,0 +1,136 @@
+//! The command line: the only place that prints.
+
+mod check;
+mod demo;
+mod print;
+mod routes;
+mod sandbox;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// Runs the command line and returns the status to end with.
+///
+/// 0: done. 1: the files are faulty, or the process cannot start. 2: the arguments are wrong.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print::error(&format!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(run(arguments.command))
+}
+
+/// Pintle joins your own systems to the AI Rudder voice and workflow platform.
+///
+/// Start with `pintle demo`: it needs no account, no Redis and nothing to edit.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the main job on a local stand-in for the platform, step by step
+    #[command(after_help = "Example:\n  pintle demo --once")]
+    Demo(demo::DemoArguments),
+    /// Run the gateway until SIGTERM; SIGHUP or a changed file reloads
+    #[command(after_help = "Examples:\n  pintle serve --config pintle.yaml\n  \
+        curl http://127.0.0.1:7070/service/cloud/robot")]
+    Serve(ConfigArgument),
+    /// Run a local stand-in for the platform: login, workflows, tasks, faults on demand
+    #[command(after_help = "Then:\n  curl http://127.0.0.1:7080/sandbox")]
+    Sandbox(SandboxArguments),
+    /// Read every file and report every fault at once; starts nothing
+    Check(CheckArguments),
+    /// List the catalogue: every call and callback of the platform's portal
+    Routes(RoutesArguments),
+    /// Print the local endpoint as an OpenAPI 3.1 document
+    Openapi(ConfigArgument),
+}
+
+/// Where the settings are.
+#[derive(Debug, clap::Args)]
+struct ConfigArgument {
+    /// The settings file [default: ./pintle.yaml if it is there, else the built-in settings]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// One JSON document instead of text for people
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RoutesArguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// One JSON document instead of a table
+    #[arg(long, conflicts_with = "export")]
+    json: bool,
+    /// Only the entries of this family
+    #[arg(long, value_name = "NAME")]
+    family: Option<String>,
+    /// Write the built-in routes and policies into a folder, to be edited there
+    #[arg(long, value_name = "FOLDER")]
+    export: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct SandboxArguments {
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7080")]
+    listen: SocketAddr,
+    /// What its ids and tokens are made from: the same seed gives the same ones
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// How long a token lives, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    token_life: u64,
+}
+
+impl SandboxArguments {
+    fn token_life(&self) -> Duration {
+        Duration::from_secs(self.token_life)
+    }
+}
+
+impl ConfigArgument {
+    /// The settings file to read; `None` for the built-in settings.
+    fn path(&self) -> Option<PathBuf> {
+        let here = Path::new("pintle.yaml");
+        self.config.clone().or_else(|| here.exists().then(|| here.to_path_buf()))
+    }
+
+    /// Where the settings come from, for messages.
+    fn described(&self) -> String {
+        self.path()
+            .map_or_else(|| "the built-in settings".to_owned(), |path| path.display().to_string())
+    }
+}
+
+async fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Serve(config) => serve::run(&config).await,
+        Command::Sandbox(arguments) => sandbox::run(&arguments).await,
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Routes(arguments) => routes::run(&arguments),
+        Command::Openapi(config) => routes::openapi(&config),
+    }
+}

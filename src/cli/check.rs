@@ -1,0 +1,59 @@
+//! `pintle check`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{CheckArguments, ConfigArgument, print};
+use crate::config::{self, Config, Loaded};
+use crate::yaml::{Fault, Severity};
+
+pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
+    let Loaded { config, faults, files } = config::load(arguments.config.path().as_deref());
+    if arguments.json {
+        let list: Vec<Value> = faults.iter().map(as_json).collect();
+        let document = json!({ "usable": config.is_some(), "faults": list });
+        print::line(&format!("{document:#}"));
+    } else {
+        print::faults(&faults, print::colour_on_stderr());
+        if let Some(config) = &config {
+            print::line(&summary(config, &arguments.config, files));
+        }
+    }
+    if config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Loads the settings; on a fault prints all of them and gives the status to end with.
+pub(super) fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
+    let Loaded { config, faults, .. } = config::load(argument.path().as_deref());
+    print::faults(&faults, print::colour_on_stderr());
+    config.ok_or_else(|| {
+        print::error(&format!("{} cannot be used: nothing was started", argument.described()));
+        ExitCode::FAILURE
+    })
+}
+
+fn summary(config: &Config, argument: &ConfigArgument, files: usize) -> String {
+    format!(
+        "{}: good ({} files, {} accounts, {} operations and callbacks)",
+        argument.described(),
+        files,
+        config.accounts.len(),
+        config.catalogue.entries().len(),
+    )
+}
+
+fn as_json(fault: &Fault) -> Value {
+    let position = fault.position();
+    json!({
+        "severity": match fault.level() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "message": fault.to_string(),
+        "help": fault.help_text(),
+        "file": position.map(|(file, ..)| file),
+        "line": position.map(|(_, line, _)| line),
+        "column": position.map(|(.., column)| column),
+    })
+}

@@ -1,0 +1,116 @@
+//! `pintle serve`: start, reload, drain.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigArgument, check, print};
+use crate::app::{App, Reloaded, StartFailure, watch};
+use crate::config::Log;
+use crate::server::BindFailure;
+use crate::telemetry;
+
+pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
+    let config = match check::load(argument) {
+        Ok(config) => config,
+        Err(status) => return status,
+    };
+    start_log(&config.log);
+    let app = match App::start(config, argument.path()).await {
+        Ok(app) => app,
+        Err(failure) => {
+            print::error(&told(&failure));
+            return ExitCode::FAILURE;
+        }
+    };
+    let addresses = app.addresses();
+    tracing::info!(
+        settings = argument.described(),
+        local = addresses.local.map(tracing::field::display),
+        admin = addresses.admin.map(tracing::field::display),
+        "serving"
+    );
+    match until_told_to_stop(&app).await {
+        Ok(name) => tracing::info!(signal = name, "draining: no new connections are taken"),
+        Err(error) => tracing::error!(%error, "no signals can be received: ending"),
+    }
+    let mut again = match signal(SignalKind::terminate()) {
+        Ok(again) => again,
+        Err(_) => return ExitCode::FAILURE,
+    };
+    tokio::select! {
+        whole = app.drain() => match whole {
+            true => tracing::info!("drained"),
+            false => tracing::warn!("the time for draining is over: what is left is cut off"),
+        },
+        _ = again.recv() => tracing::warn!("told twice: ending at once"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Serves, and reloads on SIGHUP or a changed file, until SIGTERM or SIGINT.
+async fn until_told_to_stop(app: &App) -> std::io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut seen = app.signature();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = hangup.recv() => {
+                seen = app.signature();
+                reload(app, "SIGHUP");
+            }
+            () = watch(app, &mut seen) => reload(app, "a changed file"),
+        }
+    }
+}
+
+fn reload(app: &App, why: &'static str) {
+    match app.reload() {
+        Reloaded::Done { restart_for } => {
+            tracing::info!(why, "reloaded");
+            for listener in restart_for {
+                tracing::warn!(listener, "its settings changed: they take effect with a restart");
+            }
+        }
+        Reloaded::Refused(faults) => {
+            for fault in &faults {
+                let place = fault
+                    .position()
+                    .map(|(file, line, column)| format!("{file}:{line}:{column}"));
+                tracing::error!(place, fault = %fault, help = fault.help_text(), "not reloaded");
+            }
+            tracing::error!(why, "the files are faulty: the configuration from before serves on");
+        }
+    }
+}
+
+/// What a person does about a start that failed.
+pub(super) fn told(failure: &StartFailure) -> String {
+    let StartFailure::Bind(bind) = failure;
+    match bind {
+        BindFailure::Taken { name, place } => format!(
+            "{bind}\n  another program listens on {place}, perhaps another pintle: stop it, or \
+             choose another address for `{name}.listen`\n  who it is: ss -ltnp | grep {}",
+            place.rsplit(':').next().unwrap_or(place)
+        ),
+        BindFailure::Other { .. } => telemetry::chain(bind),
+    }
+}
+
+/// Sends the log to standard error.
+pub(super) fn start_log(log: &Log) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(log.level)
+        .with_writer(std::io::stderr)
+        .with_ansi(print::colour_on_stderr());
+    let started = if log.json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.try_init()
+    };
+    // Only a second start in one process fails, and then there is a log already.
+    drop(started);
+}

@@ -1,0 +1,3 @@
+//! Documents to bytes and back. Bodies that nothing has to read never come here.
+
+pub mod form;

@@ -1,0 +1,93 @@
+//! Configuration, in three stages: the shape of the files (every fault of every file told at
+//! once), the checked value [`Config`], and the running thing, which `app` makes of it.
+//!
+//! Nothing here connects, binds or spawns. Files and the environment are read here and nowhere
+//! else. There is no text interpolation: a secret is a reference in a field that takes secrets.
+
+mod account;
+mod files;
+mod listener;
+mod secret;
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use files::{Signature, embedded};
+
+use crate::outbound::{self, AccountOptions, Credentials};
+use crate::policy::Policies;
+use crate::route::Catalogue;
+use crate::server;
+use crate::token::Pace;
+use crate::yaml::{Fault, Faults, parse};
+
+/// Everything that the files say, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The local listener.
+    pub local: server::Options,
+    /// The admin listener.
+    pub admin: server::Options,
+    /// The accounts.
+    pub accounts: Vec<AccountOptions>,
+    /// The account of calls that name none.
+    pub default_account: String,
+    /// What a caller's own credentials lead to.
+    pub credentials: Credentials,
+    /// The limits of a call.
+    pub limits: outbound::Limits,
+    /// How tokens are kept.
+    pub pace: Pace,
+    /// How long a drain may take.
+    pub drain: Duration,
+    /// How the log is written.
+    pub log: Log,
+    /// The catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// The policies.
+    pub policies: Arc<Policies>,
+    /// The files that this came from.
+    pub files: Vec<PathBuf>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// One JSON object a line, or text for people.
+    pub json: bool,
+    /// The least level: `error`, `warn`, `info` or `debug`.
+    pub level: tracing::Level,
+}
+
+/// What came of reading the files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration, unless some fault makes it unusable.
+    pub config: Option<Config>,
+    /// Every fault and warning, in the order of file and line.
+    pub faults: Vec<Fault>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+/// Reads the settings at `path`, or the embedded ones, with their routes and policies.
+pub fn load(path: Option<&Path>) -> Loaded {
+    let faults = Faults::new();
+    let source = match path {
+        None => Some(embedded::settings()),
+        Some(path) => files::read(path, &faults),
+    };
+    let mut watched: Vec<PathBuf> = path.map(Path::to_path_buf).into_iter().collect();
+    let node = source.as_ref().and_then(|source| parse(source, &faults));
+    let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+    let config = node.and_then(|node| settings::read(&node, base, &faults, &mut watched));
+    let usable = !faults.any_error();
+    let files = watched.len();
+    Loaded {
+        config: config.filter(|_| usable).map(|config| Config { files: watched, ..config }),
+        faults: faults.into_sorted(),
+        files,
+    }
+}

@@ -1,0 +1,253 @@
+//! The settings of an account.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::secret::Secrets;
+use crate::outbound::{AccountOptions, OtherOptions};
+use crate::policy::{FamilyLogin, Login, Policies, authorization_scheme, choice, resolve};
+use crate::secret::Secret;
+use crate::upstream::tls::{Client, Material};
+use crate::upstream::{self, BaseUrl, Protocol};
+use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Value};
+
+/// Reads one account.
+pub(super) fn read(
+    name: &str,
+    node: &Node,
+    policies: &Policies,
+    secrets: &mut Secrets<'_>,
+) -> Option<AccountOptions> {
+    let faults = secrets.faults;
+    let mut fields = Fields::open(node, faults)?;
+    let upstream = read_upstream(&mut fields, secrets);
+    let loopback = upstream.as_ref().is_some_and(|upstream| upstream.base.is_loopback());
+    let of_account = fields.node("secrets").map(|node| read_secrets(node, loopback, secrets));
+    let login = fields
+        .node("login")
+        .and_then(|node| resolve(node, "login", &policies.logins, faults).cloned());
+    let authorization =
+        fields.node("authorization").and_then(|node| authorization_scheme(node, faults));
+    let others = fields.node("upstreams").map(|node| read_others(node, policies, secrets));
+    if let Some(found) = &of_account {
+        check_secrets(node, found, (login.as_ref(), policies), faults);
+    } else {
+        fields.required::<Name>("secrets");
+    }
+    fields.finish();
+    Some(AccountOptions {
+        name: name.to_owned(),
+        upstream: upstream?,
+        secrets: of_account?,
+        login,
+        authorization,
+        others: others.unwrap_or_default(),
+    })
+}
+
+/// Reads the keys that every upstream has; the caller finishes the mapping.
+fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<upstream::Options> {
+    let faults = fields.faults();
+    let base: Option<BaseUrl> = fields.required("base_url");
+    if let (Some(base), Some(node)) = (&base, fields.node("base_url"))
+        && !base.is_tls()
+        && !base.is_loopback()
+    {
+        faults.push(
+            Fault::at(node, "tokens and payloads go to another machine without TLS")
+                .help("write https:// unless the network between is your own")
+                .warning(),
+        );
+    }
+    let protocol = match fields.node("http") {
+        None => Protocol::Auto,
+        Some(node) => choice(
+            node,
+            faults,
+            &[("auto", Protocol::Auto), ("1.1", Protocol::Http1), ("2", Protocol::Http2)],
+        )?,
+    };
+    let limits = fields.node("limits").map_or(LIMITS, |node| read_limits(node, faults));
+    let tls_node = fields.node("tls");
+    let material = match tls_node {
+        None => Material { extra_ca: None, client: None },
+        Some(node) => read_material(node, secrets)?,
+    };
+    let tls = Client::new(material, protocol).map_err(|fault| {
+        let message = format!("no TLS with these files: {fault}");
+        let fault = match tls_node {
+            Some(node) => Fault::at(node, message),
+            None => fields.fault(message),
+        };
+        faults.push(
+            fault.help("`ca`, `certificate` and `key` must be PEM files"));
+    });
+    Some(upstream::Options { base: base?, protocol, tls: tls.ok()?, limits })
+}
+
+fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
+    let mut fields = Fields::open(node, secrets.faults)?;
+    let mut file = |fields: &mut Fields<'_>, key| {
+        let node = fields.node(key)?;
+        Some(secrets.file(node, &String::read(node, fields.faults())?))
+    };
+    let ca = file(&mut fields, "ca");
+    let certificate = file(&mut fields, "certificate");
+    let key = fields.node("key").map(|node| secrets.read(node).map(|found| found.secret));
+    if certificate.is_some() != key.is_some() {
+        secrets.faults.push(
+            Fault::at(node, "a client certificate needs both `certificate` and `key`")
+                .help("add the one that is missing"),
+        );
+    }
+    fields.finish();
+    let client = match certificate.zip(key) {
+        None => None,
+        Some((certificate, key)) => Some((certificate?, key?)),
+    };
+    let extra_ca = match ca {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    Some(Material { extra_ca, client })
+}
+
+fn read_limits(node: &Node, faults: &Faults) -> upstream::Limits {
+    let Some(mut fields) = Fields::open(node, faults) else { return LIMITS };
+    let limits = upstream::Limits {
+        calls_max: fields.or("calls_max", LIMITS.calls_max),
+        waiting_max: fields.or("waiting_max", LIMITS.waiting_max),
+        http2_connections_max: fields.or("http2_connections_max", LIMITS.http2_connections_max),
+        http2_streams_max: fields.or("http2_streams_max", LIMITS.http2_streams_max),
+        connect: fields.or("connect", LIMITS.connect),
+        idle: fields.or("idle", LIMITS.idle),
+        body_idle: fields.or("body_idle", LIMITS.body_idle),
+    };
+    fields.finish();
+    limits
+}
+
+fn read_secrets(
+    node: &Node,
+    loopback: bool,
+    secrets: &mut Secrets<'_>,
+) -> BTreeMap<String, Secret> {
+    let mut all = BTreeMap::new();
+    for (key, value) in entries(node, secrets.faults) {
+        let Some(Name(name)) = Name::read(key, secrets.faults) else { continue };
+        let Some(found) = secrets.read(value) else {
+            // The name is known, so that what needs it does not complain a second time.
+            all.insert(name, Secret::new(String::new()));
+            continue;
+        };
+        if found.is_literal && !loopback {
+            secrets.faults.push(
+                Fault::at(value, "a secret of another machine's platform stands in the file")
+                    .concealed()
+                    .help("`literal:` is for a sandbox on this machine: write `env:NAME` or `file:/path`"),
+            );
+        }
+        all.insert(name, found.secret);
+    }
+    all
+}
+
+/// Every login that the account uses must find its secrets.
+fn check_secrets(
+    node: &Node,
+    found: &BTreeMap<String, Secret>,
+    (own, policies): (Option<&Arc<Login>>, &Policies),
+    faults: &Faults,
+) {
+    let of_families = policies.families.values().filter_map(|family| match &family.login {
+        FamilyLogin::None => None,
+        FamilyLogin::By(login) => Some(login),
+    });
+    let used: BTreeMap<&str, &Arc<Login>> = match own {
+        Some(login) => [(login.name.as_str(), login)].into(),
+        None => of_families.map(|login| (login.name.as_str(), login)).collect(),
+    };
+    let place = node.child("secrets").unwrap_or(node);
+    let mut told = Vec::new();
+    for login in used.values() {
+        for (wire, secret) in &login.fields {
+            if found.contains_key(secret) || told.contains(&secret) {
+                continue;
+            }
+            told.push(secret);
+            faults.push(
+                Fault::at(
+                    place,
+                    format!("the secret `{secret}` is missing: the login `{}` needs it", login.name),
+                )
+                .label("in this mapping")
+                .help(format!("add `{secret}: env:NAME`; it is sent as `{wire}`")),
+            );
+        }
+    }
+}
+
+fn read_others(
+    node: &Node,
+    policies: &Policies,
+    secrets: &mut Secrets<'_>,
+) -> BTreeMap<String, OtherOptions> {
+    let mut all = BTreeMap::new();
+    for (key, value) in entries(node, secrets.faults) {
+        let name = key.text().unwrap_or_default();
+        let known = policies.families.values().any(|family| {
+            family.upstream == crate::policy::FamilyUpstream::Named(name.to_owned())
+        });
+        if !known {
+            secrets.faults.push(
+                Fault::at(key, format!("no family uses an upstream `{name}`"))
+                    .help("the families in `policies/` name the upstreams that can be set here"),
+            );
+        }
+        let Some(mut fields) = Fields::open(value, secrets.faults) else { continue };
+        let upstream = read_upstream(&mut fields, secrets);
+        let headers = fields.node("headers").map(|node| read_headers(node, secrets));
+        fields.finish();
+        if let Some(upstream) = upstream {
+            let headers = headers.unwrap_or_default();
+            all.insert(name.to_owned(), OtherOptions { upstream, headers });
+        }
+    }
+    all
+}
+
+fn read_headers(node: &Node, secrets: &mut Secrets<'_>) -> Vec<(HeaderName, Secret)> {
+    entries(node, secrets.faults)
+        .iter()
+        .filter_map(|(key, value)| {
+            let name = HeaderName::read(key, secrets.faults)?;
+            Some((name, secrets.read(value)?.secret))
+        })
+        .collect()
+}
+
+/// The entries of a mapping; anything else is a fault.
+pub(super) fn entries<'n>(node: &'n Node, faults: &Faults) -> &'n [(Node, Node)] {
+    if let Value::Map(entries) = &node.value {
+        return entries;
+    }
+    faults.push(
+        Fault::at(node, format!("expected keys and values, found {}", node.kind()))
+            .help("write `name: …` lines, indented under the key"),
+    );
+    &[]
+}
+
+/// The limits of an upstream that says nothing of them.
+const LIMITS: upstream::Limits = upstream::Limits {
+    calls_max: 256,
+    waiting_max: 1024,
+    http2_connections_max: 4,
+    http2_streams_max: 100,
+    connect: Duration::from_secs(5),
+    idle: Duration::from_secs(15),
+    body_idle: Duration::from_secs(60),
+};

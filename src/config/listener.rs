@@ -1,0 +1,133 @@
+//! The settings of a listener.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::secret::Secrets;
+use crate::server::{Guard, Limits, Options, tls};
+use crate::yaml::{Bytes, Fault, Faults, Fields, Node};
+
+/// Reads a listener's own keys out of an open mapping; the caller finishes it.
+pub(super) fn read(
+    name: &'static str,
+    fields: &mut Fields<'_>,
+    default: SocketAddr,
+    secrets: &mut Secrets<'_>,
+) -> Options {
+    let faults = fields.faults();
+    let listen = fields.node("listen");
+    let unix = fields.optional::<PathBuf>("unix").map(|path| secrets.base.join(path));
+    let address = match listen {
+        Some(node) if node.text() == Some("none") => None,
+        _ => Some(fields.or("listen", default)),
+    };
+    let hosts: Vec<String> = fields.or("hosts", Vec::new());
+    let origins = fields.or("origins", Vec::new());
+    let allow_remote = fields.or("allow_remote", false);
+    let tls = fields.node("tls").and_then(|node| read_tls(node, secrets));
+    let limits = match fields.node("limits") {
+        Some(node) => read_limits(node, faults),
+        None => LIMITS,
+    };
+    if let (Some(node), Some(address)) = (listen, address)
+        && !address.ip().is_loopback()
+    {
+        check_remote(node, (name, address), allow_remote, (&hosts, faults));
+    }
+    if let (Some(node), None, None) = (listen, address, &unix) {
+        faults.push(
+            Fault::at(node, format!("the {name} listener listens nowhere"))
+                .help("name an address, or a unix socket with `unix: /run/pintle.sock`"),
+        );
+    }
+    let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+    Options { name, address, unix, guard: Guard { hosts, origins }, tls, limits }
+}
+
+/// An address that other machines can reach needs a clear word and the names it is called by.
+fn check_remote(
+    node: &Node,
+    (name, address): (&str, SocketAddr),
+    allowed: bool,
+    (hosts, faults): (&[String], &Faults),
+) {
+    if !allowed {
+        faults.push(
+            Fault::at(node, format!("other machines could reach the {name} listener at {address}"))
+                .label("not a loopback address")
+                .help(
+                    "it asks nobody for credentials: listen on 127.0.0.1, or add \
+                     `allow_remote: true` if something else guards it",
+                ),
+        );
+    } else if hosts.is_empty() {
+        faults.push(
+            Fault::at(node, format!("the {name} listener does not say by which names it is called"))
+                .help("add `hosts: [the-name]`: calls with another Host are refused"),
+        );
+    }
+}
+
+fn read_tls(node: &Node, secrets: &mut Secrets<'_>) -> Option<tls::Server> {
+    let mut fields = Fields::open(node, secrets.faults)?;
+    let certificate: Option<String> = fields.required("certificate");
+    let certificate_node = fields.node("certificate");
+    let key_node = fields.node("key");
+    if key_node.is_none() {
+        fields.required::<String>("key");
+    }
+    fields.finish();
+    let certificate = secrets.file(certificate_node?, &certificate?)?;
+    let key = secrets.read(key_node?)?.secret;
+    match tls::Server::new(certificate, key) {
+        Ok(server) => Some(server),
+        Err(fault) => {
+            secrets.faults.push(
+                Fault::at(node, format!("no TLS with this certificate and key: {fault}"))
+                    .help("both must be PEM: a certificate chain, and the key that belongs to it"),
+            );
+            None
+        }
+    }
+}
+
+fn read_limits(node: &Node, faults: &Faults) -> Limits {
+    let Some(mut fields) = Fields::open(node, faults) else { return LIMITS };
+    let limits = Limits {
+        connections_max: fields.or("connections_max", LIMITS.connections_max),
+        calls_max: fields.or("calls_max", LIMITS.calls_max),
+        head_bytes_max: size(&mut fields, "head_bytes_max", LIMITS.head_bytes_max),
+        headers_max: fields.or("headers_max", LIMITS.headers_max),
+        target_bytes_max: size(&mut fields, "target_bytes_max", LIMITS.target_bytes_max),
+        body_bytes_max: fields.or("body_bytes_max", Bytes(LIMITS.body_bytes_max)).0,
+        head: fields.or("head", LIMITS.head),
+        body_idle: fields.or("body_idle", LIMITS.body_idle),
+        http2_streams_max: u32::try_from(fields.or("http2_streams_max", HTTP2_STREAMS_MAX))
+            .unwrap_or(u32::MAX),
+    };
+    fields.finish();
+    limits
+}
+
+/// A size that is held in memory.
+pub(super) fn size(fields: &mut Fields<'_>, key: &'static str, default: usize) -> usize {
+    fields.optional::<Bytes>(key).map_or(default, |Bytes(bytes)| {
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    })
+}
+
+const HTTP2_STREAMS_MAX: usize = 128;
+
+/// The limits of a listener that says nothing of them.
+const LIMITS: Limits = Limits {
+    connections_max: 1024,
+    calls_max: 1024,
+    head_bytes_max: 32 * 1024,
+    headers_max: 100,
+    target_bytes_max: 8 * 1024,
+    body_bytes_max: 1 << 30,
+    head: Duration::from_secs(60),
+    body_idle: Duration::from_secs(30),
+    http2_streams_max: 128,
+};

@@ -1,0 +1,220 @@
+//! The settings file, read and checked against routes and policies.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::files::{embedded, read_folder};
+use super::secret::Secrets;
+use super::{Config, Log, account, listener};
+use crate::outbound::{AccountOptions, Credentials, Limits};
+use crate::policy::{Policies, choice};
+use crate::route::Catalogue;
+use crate::server;
+use crate::token::Pace;
+use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, nearest};
+
+/// Reads everything that hangs on a settings file.
+pub(super) fn read(
+    node: &Node,
+    base: &Path,
+    faults: &Faults,
+    watched: &mut Vec<PathBuf>,
+) -> Option<Config> {
+    let mut fields = Fields::open(node, faults)?;
+    let policies = folder(&mut fields, "policies", (base, watched), embedded::policies);
+    let routes = folder(&mut fields, "routes", (base, watched), embedded::routes);
+    let policies = Arc::new(Policies::read(&policies, faults));
+    let catalogue = Arc::new(Catalogue::read(&routes, &policies, faults));
+    let mut secrets = Secrets { base, watched, faults };
+    let (local, credentials, limits) = local(fields.node("local"), &mut secrets);
+    let admin = admin(fields.node("admin"), &mut secrets);
+    let accounts = accounts(&mut fields, &policies, &mut secrets);
+    let default_account = default_account(&mut fields, node);
+    check_loops(node, &accounts, [&local, &admin], faults);
+    let pace = fields.node("token").map_or(PACE, |node| pace(node, faults));
+    let drain = fields.or("drain", Duration::from_secs(30));
+    let log = log(fields.node("log"), faults);
+    fields.finish();
+    Some(Config {
+        local,
+        admin,
+        accounts,
+        default_account: default_account?,
+        credentials,
+        limits,
+        pace,
+        drain,
+        log,
+        catalogue,
+        policies,
+        files: Vec::new(),
+    })
+}
+
+/// The files of a folder, or the embedded ones where none is named.
+fn folder(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    (base, watched): (&Path, &mut Vec<PathBuf>),
+    embedded: impl Fn() -> Vec<Arc<Source>>,
+) -> Vec<Arc<Source>> {
+    match fields.optional::<PathBuf>(key) {
+        Some(path) => read_folder(&base.join(path), fields.faults(), watched),
+        None => embedded(),
+    }
+}
+
+fn local(
+    node: Option<&Node>,
+    secrets: &mut Secrets<'_>,
+) -> (server::Options, Credentials, Limits) {
+    let faults = secrets.faults;
+    let mut fields = Fields::open_or_empty(node, faults);
+    let options = listener::read("local", &mut fields, LOCAL, secrets);
+    let credentials = fields
+        .node("credentials")
+        .and_then(|node| {
+            choice(node, faults, &[("drop", Credentials::Drop), ("refuse", Credentials::Refuse)])
+        })
+        .unwrap_or(Credentials::Drop);
+    let limits = Limits {
+        deadline: fields.or("deadline", Duration::from_secs(60)),
+        repeat_bytes_max: listener::size(&mut fields, "repeat_bytes_max", 1 << 20),
+        verdict_bytes_max: listener::size(&mut fields, "verdict_bytes_max", 1 << 20),
+    };
+    fields.finish();
+    (options, credentials, limits)
+}
+
+fn admin(node: Option<&Node>, secrets: &mut Secrets<'_>) -> server::Options {
+    let faults = secrets.faults;
+    let mut fields = Fields::open_or_empty(node, faults);
+    let options = listener::read("admin", &mut fields, ADMIN, secrets);
+    fields.finish();
+    options
+}
+
+fn accounts(
+    fields: &mut Fields<'_>,
+    policies: &Policies,
+    secrets: &mut Secrets<'_>,
+) -> Vec<AccountOptions> {
+    let Some(node) = fields.node("accounts") else {
+        fields.required::<Name>("accounts");
+        return Vec::new();
+    };
+    account::entries(node, secrets.faults)
+        .iter()
+        .filter_map(|(key, value)| {
+            let Name(name) = Name::read(key, secrets.faults)?;
+            account::read(&name, value, policies, secrets)
+        })
+        .collect()
+}
+
+/// The account of calls that name none: the one that is named, or the only one.
+fn default_account(fields: &mut Fields<'_>, node: &Node) -> Option<String> {
+    let faults = fields.faults();
+    let accounts = node.child("accounts")?;
+    let names: Vec<&str> = match &accounts.value {
+        crate::yaml::Value::Map(entries) => {
+            entries.iter().filter_map(|(key, _)| key.text()).collect()
+        }
+        _ => return None,
+    };
+    let Some(named) = fields.node("default_account") else {
+        if let [only] = names.as_slice() {
+            return Some((*only).to_owned());
+        }
+        faults.push(
+            Fault::at(accounts, "several accounts, and none of them is the default")
+                .label("these")
+                .help(format!("add `default_account: {}`", names.first().unwrap_or(&"NAME"))),
+        );
+        return None;
+    };
+    let name = String::read(named, faults)?;
+    if names.contains(&name.as_str()) {
+        return Some(name);
+    }
+    let help = nearest(&name, names.iter().copied())
+        .map_or_else(|| format!("known: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+    faults.push(Fault::at(named, format!("there is no account `{name}`")).help(help));
+    None
+}
+
+/// A base URL that is one of our own listeners would call itself for ever.
+fn check_loops(
+    node: &Node,
+    accounts: &[AccountOptions],
+    listeners: [&server::Options; 2],
+    faults: &Faults,
+) {
+    for account in accounts {
+        let base = &account.upstream.base;
+        let ours = listeners.into_iter().find(|listener| {
+            listener.address.is_some_and(|address| {
+                address.port() != 0 && address.port() == base.port() && base.is_loopback()
+            })
+        });
+        let Some(listener) = ours else { continue };
+        let place = node
+            .child("accounts")
+            .and_then(|accounts| accounts.child(&account.name))
+            .and_then(|account| account.child("base_url"))
+            .unwrap_or(node);
+        faults.push(
+            Fault::at(place, format!("this is the {} listener of this gateway itself", listener.name))
+                .help("write the address of the platform, or of `pintle sandbox`"),
+        );
+    }
+}
+
+fn pace(node: &Node, faults: &Faults) -> Pace {
+    let Some(mut fields) = Fields::open(node, faults) else { return PACE };
+    let percent = |value: u64| u32::try_from(value.min(99)).unwrap_or(99);
+    let pace = Pace {
+        login: fields.or("login", PACE.login),
+        renew_percent: percent(fields.or("renew_percent", u64::from(PACE.renew_percent))),
+        jitter_percent: percent(fields.or("jitter_percent", u64::from(PACE.jitter_percent))),
+        backoff: fields.or("backoff", PACE.backoff),
+        backoff_max: fields.or("backoff_max", PACE.backoff_max),
+        rejection_age: fields.or("rejection_age", PACE.rejection_age),
+    };
+    fields.finish();
+    pace
+}
+
+fn log(node: Option<&Node>, faults: &Faults) -> Log {
+    let mut log = Log { json: false, level: tracing::Level::INFO };
+    let Some(mut fields) = node.and_then(|node| Fields::open(node, faults)) else { return log };
+    if let Some(node) = fields.node("format") {
+        log.json = choice(node, faults, &[("text", false), ("json", true)]).unwrap_or(false);
+    }
+    if let Some(node) = fields.node("level") {
+        let levels = [
+            ("error", tracing::Level::ERROR),
+            ("warn", tracing::Level::WARN),
+            ("info", tracing::Level::INFO),
+            ("debug", tracing::Level::DEBUG),
+        ];
+        log.level = choice(node, faults, &levels).unwrap_or(log.level);
+    }
+    fields.finish();
+    log
+}
+
+const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7072);
+
+/// How tokens are kept where the settings say nothing.
+const PACE: Pace = Pace {
+    login: Duration::from_secs(10),
+    renew_percent: 80,
+    jitter_percent: 10,
+    backoff: Duration::from_millis(500),
+    backoff_max: Duration::from_secs(60),
+    rejection_age: Duration::from_secs(1),
+};

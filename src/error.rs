@@ -1,0 +1,144 @@
+//! One table from failure to status, stable code and blame.
+//!
+//! A failure that Pintle answers with has two texts: a public one without internals
+//! (`application/problem+json`, RFC 9457), and the chain of causes, which goes to the log. The
+//! platform's own failures are not here: they pass through as they are.
+
+mod problem;
+mod table;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use thiserror::Error;
+
+pub use problem::problem;
+pub use table::{Blame, Description, TABLE};
+
+use crate::message::BodyFault;
+use crate::message::framing::FramingFault;
+use crate::message::target::TargetFault;
+use crate::route::Line;
+use crate::token::NoToken;
+use crate::upstream::SendFailure;
+
+/// Why a call was not answered by the platform.
+#[derive(Debug, Clone, Error)]
+pub enum Failure {
+    /// The HTTP/1 framing is not strict.
+    #[error("the request is not valid HTTP: {0}")]
+    Framing(FramingFault),
+    /// The path cannot be read in one way only.
+    #[error("{0}")]
+    Target(TargetFault),
+    /// The method is one that no operation has.
+    #[error("the method `{0}` is not served here")]
+    Method(http::Method),
+    /// The `Host` is none of ours.
+    #[error("this host name is not served here")]
+    Host,
+    /// The call comes from a page in a browser.
+    #[error("calls from web pages of other origins are not taken")]
+    Origin,
+    /// The call carries credentials, and the settings say to refuse those.
+    #[error("the call carries credentials of its own")]
+    Credentials,
+    /// `Expect` asks for something that we do not do.
+    #[error("the expectation cannot be met")]
+    Expectation,
+    /// As many calls as may be are under way.
+    #[error("too many calls are under way")]
+    Overloaded,
+    /// The process is about to end.
+    #[error("the gateway is shutting down")]
+    Draining,
+    /// The body of the call failed.
+    #[error("the body of the call cannot be used")]
+    Body(#[source] BodyFault),
+    /// No account of that name.
+    #[error("there is no account of that name")]
+    Account,
+    /// No operation of that name.
+    #[error("there is no operation of that name in the catalogue")]
+    Operation,
+    /// The operation or path has another method.
+    #[error("the operation has another method")]
+    OtherMethod {
+        /// The methods that it has.
+        allowed: Vec<http::Method>,
+    },
+    /// The operation's path is not known.
+    #[error("the path of `{operation}` is not known: fill it in at {line}")]
+    NoPath {
+        /// The operation.
+        operation: String,
+        /// Where the path would have to be filled in.
+        line: Line,
+    },
+    /// Pintle makes this call by itself.
+    #[error("`{operation}` is a call that the gateway makes by itself")]
+    Reserved {
+        /// The operation.
+        operation: String,
+    },
+    /// The policy forbids paths outside the catalogue.
+    #[error("the path is not in the catalogue, and the policy forbids such paths")]
+    Unlisted,
+    /// The account does not set the upstream that this family needs.
+    #[error("the account does not set the upstream `{upstream}`")]
+    NoUpstream {
+        /// The upstream.
+        upstream: String,
+    },
+    /// There is no token.
+    #[error("no token can be had")]
+    Token(#[source] NoToken),
+    /// The platform gave no reply.
+    #[error("the platform gave no reply")]
+    Upstream(#[source] SendFailure),
+    /// The platform's reply broke off while it was read.
+    #[error("the platform's reply broke off")]
+    Reply(#[source] BodyFault),
+    /// A fault of ours.
+    #[error("the gateway failed")]
+    Internal,
+}
+
+impl Failure {
+    /// Its status, code, blame and public text.
+    pub fn description(&self) -> &'static Description {
+        table::describe(self)
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.description().status)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether the platform may have acted on the call.
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Upstream(failure) => failure.is_unsent(),
+            Self::Reply(_) | Self::Internal => false,
+            _ => true,
+        }
+    }
+
+    /// When trying again can help, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Token(NoToken::LoginFailed { retry_in, .. }) => Some(*retry_in),
+            Self::Overloaded | Self::Draining => Some(Duration::from_secs(1)),
+            Self::Upstream(SendFailure::Crowded | SendFailure::NoPlace) => {
+                Some(Duration::from_secs(1))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the downstream's connection cannot be used further.
+    pub fn closes(&self) -> bool {
+        matches!(self, Self::Framing(_) | Self::Body(_))
+    }
+}

@@ -1,0 +1,12 @@
+//! What goes through Pintle, whichever way: bodies, headers, targets, ids.
+//!
+//! Nothing here knows a connection. HTTP types come from `http` and `http-body`.
+
+pub mod body;
+pub mod framing;
+pub mod header;
+pub mod id;
+pub mod target;
+
+pub use body::{Body, BodyFault};
+pub use id::RequestId;

@@ -1,0 +1,185 @@
+//! The outbound path: a plain call of an internal application becomes a call of the platform.
+//!
+//! [`Outbound::call`] is the whole path; read it from top to bottom. Its steps carry the names of
+//! [`crate::telemetry::STAGES`], as `docs/life-of-a-call.md` does.
+//!
+//! Absent here: sealing, quotas, caching and retries, and any body that nothing has to read.
+
+mod account;
+mod find;
+mod prepare;
+mod repeat;
+mod reply;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use tokio::time::Instant;
+
+pub use account::{Account, AccountHealth, AccountOptions, OtherOptions};
+
+use crate::error::Failure;
+use crate::message::Body;
+use crate::outbound::find::Destination;
+use crate::outbound::repeat::Repeatable;
+use crate::outbound::reply::Judged;
+use crate::policy::Policies;
+use crate::route::Catalogue;
+use crate::telemetry::{Record, Stage};
+
+/// A call that came through the front door, with its record.
+pub struct Call {
+    /// What was asked.
+    pub request: Request<Body>,
+    /// What is known of it so far.
+    pub record: Record,
+}
+
+/// The end of a call: the answer or why there is none, and the record.
+pub struct Answer {
+    /// The platform's reply, or why there is none.
+    pub outcome: Result<Response<Body>, Failure>,
+    /// What became known on the way.
+    pub record: Record,
+}
+
+/// What a caller's own credentials lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// They are taken out of the call.
+    Drop,
+    /// The call is refused.
+    Refuse,
+}
+
+/// The limits of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Token, connection and head of the reply must come within this time.
+    pub deadline: Duration,
+    /// The largest body that is kept to repeat a call with a new token, in bytes.
+    pub repeat_bytes_max: usize,
+    /// The largest reply that is held to read the platform's verdict, in bytes.
+    pub verdict_bytes_max: usize,
+}
+
+/// Everything that the outbound path needs: accounts, catalogue, policies, limits.
+pub struct Outbound {
+    /// The accounts by name.
+    pub accounts: BTreeMap<String, Arc<Account>>,
+    /// The account of calls that name none.
+    pub default_account: String,
+    /// The catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// The policies.
+    pub policies: Arc<Policies>,
+    /// What a caller's own credentials lead to.
+    pub credentials: Credentials,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Outbound {
+    /// Carries one call to the platform and its reply back.
+    pub async fn call(
+        &self,
+        request: Request<Body>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Failure> {
+        // One deadline for everything up to the head of the reply: waiting for a token and being
+        // sent a second time must not add up to more than the caller was promised.
+        let deadline = Instant::now() + self.limits.deadline;
+        let (mut head, body) = request.into_parts();
+
+        // find: before anything is changed, so that a refusal names what the caller wrote.
+        let Destination { account, family, way, target } = self.find(&head, record)?;
+        record.timing.mark(Stage::Find);
+
+        // prepare: hop-by-hop and private headers go before ours come, or a caller could name
+        // ours in `Connection` and have them removed.
+        prepare::clean(&mut head.headers, self.credentials)?;
+        prepare::dress(&mut head, family, way.headers, (&body, &record.id));
+        head.uri = target;
+        let mut body = Repeatable::new(body, self.limits.repeat_bytes_max);
+        record.timing.mark(Stage::Prepare);
+
+        let judged: Judged = loop {
+            // token: taken anew for each attempt, since the last one may have been rejected.
+            let keeper = account.keeper(family);
+            let token = match keeper {
+                None => None,
+                Some(keeper) => Some(keeper.take(deadline).await.map_err(Failure::Token)?),
+            };
+            if let Some(token) = &token {
+                head.headers.insert(AUTHORIZATION, token.header());
+            }
+            record.timing.mark(Stage::Token);
+
+            // connect, send: streamed, unless the body is in memory anyway.
+            let request = Request::from_parts(head.clone(), body.next());
+            record.attempts += 1;
+            let sent = way.upstream.send(request, deadline).await.map_err(Failure::Upstream)?;
+            record.timing.mark_split(Stage::Connect, sent.connect, Stage::Send);
+
+            // verdict: by the family's rule, because a 200 of the platform may be a no.
+            let judged = reply::judge(sent.reply, &family.verdict, &head.method, &self.limits)
+                .await
+                .map_err(Failure::Reply)?;
+            record.timing.mark(Stage::Verdict);
+
+            // A rejected token is thrown away by whoever was refused with it, and the call is
+            // repeated once: the platform refused it unread, so it has had no effect. Refused
+            // again with a new token, it is not the token that is wrong.
+            if let Some((keeper, token)) = keeper.zip(token.as_ref())
+                && judged.judgement.token_rejected
+                && record.attempts == 1
+                && keeper.reject(token.generation())
+                && body.is_repeatable()
+            {
+                continue;
+            }
+            break judged.without_token(token.as_deref());
+        };
+
+        // reply: the platform's status, headers and body, less what belongs to its connection.
+        let reply = judged.into_reply(record);
+        record.timing.mark(Stage::Reply);
+        Ok(reply)
+    }
+
+    /// How each account is doing.
+    pub fn health(&self) -> Vec<AccountHealth> {
+        self.accounts.values().map(|account| account.health()).collect()
+    }
+}
+
+/// [`Outbound`] as a service for the listener. It is always ready: what cannot be taken is
+/// answered with a failure.
+#[derive(Clone)]
+pub struct Service(pub Arc<arc_swap::ArcSwap<Outbound>>);
+
+impl tower::Service<Call> for Service {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        // The configuration of the moment stays with the call to its end, whatever is reloaded.
+        let outbound = self.0.load_full();
+        Box::pin(async move {
+            let Call { request, mut record } = call;
+            let outcome = outbound.call(request, &mut record).await;
+            Ok(Answer { outcome, record })
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! An account at the platform: where it is, and its tokens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use tokio_util::task::TaskTracker;
+
+use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies};
+use crate::secret::Secret;
+use crate::token::{Health, Keeper, Pace};
+use crate::upstream::{self, Upstream};
+
+/// What the settings say of an account.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AccountOptions {
+    /// Its name.
+    pub name: String,
+    /// Where the platform is.
+    pub upstream: upstream::Options,
+    /// The account's secrets by name.
+    pub secrets: BTreeMap<String, Secret>,
+    /// The login of all its families, in place of each family's own.
+    pub login: Option<Arc<Login>>,
+    /// The scheme in `Authorization`, in place of the login's.
+    pub authorization: Option<String>,
+    /// Upstreams of other systems.
+    pub others: BTreeMap<String, OtherOptions>,
+}
+
+/// An upstream of another system, with headers of its own instead of a token.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OtherOptions {
+    /// Where it is.
+    pub upstream: upstream::Options,
+    /// Headers of every call; their values are secrets.
+    pub headers: Vec<(HeaderName, Secret)>,
+}
+
+/// An account at work.
+pub struct Account {
+    options: AccountOptions,
+    upstream: Upstreams,
+    keepers: BTreeMap<String, Keeper>,
+    /// The login of the family that takes the paths nobody else claims; it is kept ready.
+    main: Option<String>,
+    pace: Pace,
+}
+
+struct Upstreams {
+    platform: Arc<Upstream>,
+    others: BTreeMap<String, NamedUpstream>,
+}
+
+/// An upstream with the headers that every call to it gets.
+struct NamedUpstream {
+    upstream: Arc<Upstream>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How an account is doing.
+#[derive(Debug, Clone)]
+pub struct AccountHealth {
+    /// Its name.
+    pub name: String,
+    /// Its main token; `None` where no login is needed.
+    pub token: Option<Health>,
+}
+
+impl Account {
+    /// An account that begins to log in at once.
+    pub fn new(
+        options: AccountOptions,
+        policies: &Policies,
+        pace: Pace,
+        tasks: &TaskTracker,
+    ) -> Self {
+        let platform = Arc::new(Upstream::new(options.upstream.clone(), tasks.clone()));
+        let others = options
+            .others
+            .iter()
+            .map(|(name, other)| (name.clone(), NamedUpstream::new(other, tasks)))
+            .collect();
+        let keepers = logins_of(&options, policies)
+            .into_iter()
+            .map(|(name, login)| {
+                let parts = (Arc::clone(&platform), pace, tasks.clone());
+                (name, keeper(&options, &login, parts))
+            })
+            .collect();
+        let main = main_login(&options, policies);
+        let upstream = Upstreams { platform, others };
+        let account = Self { options, upstream, keepers, main, pace };
+        if let Some(keeper) = account.main_keeper() {
+            keeper.begin();
+        }
+        account
+    }
+
+    /// Whether it would be made the same of these, so that it can go on as it is.
+    pub fn is_made_of(&self, options: &AccountOptions, policies: &Policies, pace: Pace) -> bool {
+        let logins = logins_of(options, policies);
+        self.options == *options
+            && self.pace == pace
+            && self.main == main_login(options, policies)
+            && self.keepers.len() == logins.len()
+            && logins.values().all(|login| {
+                self.keepers.get(&login.name).is_some_and(|keeper| keeper.login() == login.as_ref())
+            })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    /// Who keeps the token for a family; `None` where the family needs none.
+    pub(super) fn keeper(&self, family: &Family) -> Option<&Keeper> {
+        login_of(&self.options, family).and_then(|login| self.keepers.get(&login.name))
+    }
+
+    /// Where a family's calls go, or the name of the upstream that is not set.
+    pub(super) fn upstream<'a>(&'a self, family: &'a Family) -> Result<Way<'a>, &'a str> {
+        match &family.upstream {
+            FamilyUpstream::Account => {
+                Ok(Way { upstream: &self.upstream.platform, headers: &[] })
+            }
+            FamilyUpstream::Named(name) => self
+                .upstream
+                .others
+                .get(name)
+                .map(|named| Way { upstream: &named.upstream, headers: &named.headers })
+                .ok_or(name),
+        }
+    }
+
+    /// How it is doing.
+    pub fn health(&self) -> AccountHealth {
+        AccountHealth {
+            name: self.options.name.clone(),
+            token: self.main_keeper().map(Keeper::health),
+        }
+    }
+
+    fn main_keeper(&self) -> Option<&Keeper> {
+        self.keepers.get(self.main.as_ref()?)
+    }
+}
+
+/// An upstream and the headers that it always gets.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
+}
+
+impl NamedUpstream {
+    fn new(options: &OtherOptions, tasks: &TaskTracker) -> Self {
+        let headers = options.headers.iter().filter_map(|(name, secret)| {
+            let mut value = HeaderValue::try_from(secret.expose()).ok()?;
+            value.set_sensitive(true);
+            Some((name.clone(), value))
+        });
+        Self {
+            headers: headers.collect(),
+            upstream: Arc::new(Upstream::new(options.upstream.clone(), tasks.clone())),
+        }
+    }
+}
+
+/// The login of a family in an account: the account's own, if it has one, else the family's.
+fn login_of<'a>(options: &'a AccountOptions, family: &'a Family) -> Option<&'a Arc<Login>> {
+    match &family.login {
+        FamilyLogin::None => None,
+        FamilyLogin::By(login) => Some(options.login.as_ref().unwrap_or(login)),
+    }
+}
+
+/// Every login that the account's families use, by name.
+fn logins_of(options: &AccountOptions, policies: &Policies) -> BTreeMap<String, Arc<Login>> {
+    policies
+        .families
+        .values()
+        .filter_map(|family| login_of(options, family))
+        .map(|login| (login.name.clone(), Arc::clone(login)))
+        .collect()
+}
+
+/// The login of the family that takes the paths nobody else claims.
+fn main_login(options: &AccountOptions, policies: &Policies) -> Option<String> {
+    let family = policies.family_of("/")?;
+    login_of(options, family).map(|login| login.name.clone())
+}
+
+fn keeper(
+    options: &AccountOptions,
+    login: &Arc<Login>,
+    parts: (Arc<Upstream>, Pace, TaskTracker),
+) -> Keeper {
+    let fields = login.fields.iter().filter_map(|(wire, secret)| {
+        options.secrets.get(secret).map(|secret| (wire.clone(), secret.duplicate()))
+    });
+    let scheme = options.authorization.as_ref().unwrap_or(&login.authorization);
+    Keeper::new(Arc::clone(login), scheme.clone(), fields.collect(), parts)
+}

@@ -1,0 +1,153 @@
+//! The catalogue: one entry for every page of the platform's portal, read from `routes/`.
+//!
+//! Nothing of the platform's paths is compiled in. An entry whose path is not known has none, and
+//! says so when it is called.
+
+mod file;
+mod find;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+
+pub use find::Found;
+
+use crate::policy::{Family, Policies, Provenance};
+use crate::yaml::{Faults, Source};
+
+/// All entries of all files.
+#[derive(Debug)]
+pub struct Catalogue {
+    entries: Vec<Arc<Entry>>,
+    guides: Vec<Guide>,
+    by_name: HashMap<String, Arc<Entry>>,
+    /// Entries by path (without a slash at its end), each with its method.
+    by_path: HashMap<String, Vec<Arc<Entry>>>,
+    reserved: Vec<Arc<Entry>>,
+}
+
+/// One operation or callback.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name: `family.verb_noun`.
+    pub name: String,
+    /// The titles of its pages, English first.
+    pub titles: Vec<String>,
+    /// The pages of the portal that it carries, as breadcrumbs.
+    pub pages: Vec<String>,
+    /// Whether we call or are called.
+    pub kind: Kind,
+    /// The family that it belongs to.
+    pub family: Arc<Family>,
+    /// The method, where it is known.
+    pub method: Option<Method>,
+    /// The path below the account's base URL, where it is known.
+    pub path: Option<String>,
+    /// What calling it twice does.
+    pub effect: Effect,
+    /// Pintle calls it by itself, and nobody else may.
+    pub reserved: bool,
+    /// The entry that this one is on the wire.
+    pub same_as: Option<String>,
+    /// How sure this is.
+    pub provenance: Provenance,
+    /// A remark of whoever wrote the entry.
+    pub note: Option<String>,
+    /// Where the entry stands.
+    pub line: Line,
+}
+
+/// A page that names neither a call nor a callback.
+#[derive(Debug)]
+pub struct Guide {
+    /// The titles of the page.
+    pub titles: Vec<String>,
+    /// The pages, as breadcrumbs.
+    pub pages: Vec<String>,
+    /// The file of this project that carries what the page is about.
+    pub carried_by: String,
+}
+
+/// Which way an entry goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// We call it.
+    Operation,
+    /// It calls us.
+    Callback,
+}
+
+impl Kind {
+    /// The word for listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operation => "operation",
+            Self::Callback => "callback",
+        }
+    }
+}
+
+/// What calling an operation a second time does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes nothing.
+    Read,
+    /// The second time changes nothing more.
+    Repeatable,
+    /// Each time has an effect of its own.
+    Once,
+}
+
+impl Effect {
+    /// The word that files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Repeatable => "repeatable",
+            Self::Once => "once",
+        }
+    }
+}
+
+/// A line of a file, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl Catalogue {
+    /// Reads all files of the catalogue. What is faulty is left out and told in `faults`.
+    pub fn read(sources: &[Arc<Source>], policies: &Policies, faults: &Faults) -> Self {
+        file::read(sources, policies, faults)
+    }
+
+    /// Every operation and callback, in the order of the files.
+    pub fn entries(&self) -> &[Arc<Entry>] {
+        &self.entries
+    }
+
+    /// The pages that name neither.
+    pub fn guides(&self) -> &[Guide] {
+        &self.guides
+    }
+
+    /// The families that have entries, with the number of entries of each.
+    pub fn families(&self) -> BTreeMap<&str, usize> {
+        let mut count = BTreeMap::new();
+        for entry in &self.entries {
+            *count.entry(entry.family.name.as_str()).or_insert(0) += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,111 @@
+//! One connection: which HTTP it speaks, and hyper with every timer and limit on.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::body::limit;
+use super::detect::detect;
+use super::door::{Door, Inner};
+use super::gate::Gate;
+use super::{Limits, Origin};
+use crate::message::Body;
+use crate::message::framing::HeadLimits;
+
+/// Serves a connection to its end. `drain` lets it finish what is under way and then close.
+pub(super) async fn serve<S, I>(stream: S, door: Door<I>, from: Origin, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Inner,
+{
+    let limits = door.limits();
+    // A peer that says nothing holds a connection; it must not hold it for ever.
+    let first = tokio::select! {
+        () = drain.cancelled() => return,
+        first = timeout(limits.head, detect(stream)) => first,
+    };
+    let Ok(Ok((stream, speaks_http2))) = first else { return };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let door = door.clone();
+        async move {
+            let request = request.map(|body| limit(body, limits.body_bytes_max, limits.body_idle));
+            let reply: Response<Body> = door.enter(request, from).await;
+            Ok::<_, Infallible>(reply)
+        }
+    });
+    if speaks_http2 {
+        let connection = http2(&limits).serve_connection(TokioIo::new(stream), service);
+        finish(pin!(connection), drain, http2::Connection::graceful_shutdown).await;
+    } else {
+        let gate = Gate::new(stream, head_limits(&limits));
+        let connection = http1(&limits).serve_connection(TokioIo::new(gate), service);
+        finish(pin!(connection), drain, http1::Connection::graceful_shutdown).await;
+    }
+}
+
+/// Drives a connection; asks it once to end when the listener drains.
+async fn finish<C>(
+    mut connection: std::pin::Pin<&mut C>,
+    drain: CancellationToken,
+    graceful_shutdown: impl Fn(std::pin::Pin<&mut C>),
+) where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = drain.cancelled() => {
+            graceful_shutdown(connection.as_mut());
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+fn http1(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // Without a timer the header timeout silently does nothing.
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_headers(limits.headers_max)
+        .max_buf_size(limits.head_bytes_max.max(BUFFER_MIN))
+        .half_close(false);
+    builder
+}
+
+fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.http2_streams_max)
+        .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+        .max_local_error_reset_streams(RESET_STREAMS_MAX)
+        .keep_alive_interval(limits.head)
+        .keep_alive_timeout(limits.head);
+    builder
+}
+
+fn head_limits(limits: &Limits) -> HeadLimits {
+    HeadLimits {
+        head_bytes_max: limits.head_bytes_max,
+        headers_max: limits.headers_max,
+        target_bytes_max: limits.target_bytes_max,
+    }
+}
+
+/// hyper's smallest buffer, and room for a large body's chunk.
+const BUFFER_MIN: usize = 64 * 1024;
+/// Streams that a peer may open and reset before the connection is closed.
+const RESET_STREAMS_MAX: usize = 64;

@@ -1,0 +1,114 @@
+//! Which names a listener answers to, and why no web page can use it.
+//!
+//! An endpoint without credentials on loopback can be reached by every page that a browser on the
+//! same machine shows, and by any name that an attacker points at 127.0.0.1 (DNS rebinding). So:
+//! the `Host` must be one of ours, and whatever a browser marks as a page's doing is refused.
+
+use std::net::IpAddr;
+
+use http::header::{HOST, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+
+use super::Origin;
+use crate::error::Failure;
+
+/// Who may call a listener, and by which names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Names besides the loopback ones, in lower case, without ports.
+    pub hosts: Vec<String>,
+    /// Origins of web pages that may call, as browsers write them: `https://tool.example`.
+    pub origins: Vec<String>,
+}
+
+impl Guard {
+    /// Lets a call through, or says what is wrong with it.
+    pub(super) fn check(&self, head: &Parts, from: Origin) -> Result<(), Failure> {
+        if from == Origin::Unix {
+            return Ok(());
+        }
+        self.check_host(head)?;
+        self.check_origin(head)
+    }
+
+    fn check_host(&self, head: &Parts) -> Result<(), Failure> {
+        let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
+        let host: Authority = match (head.uri.authority(), named) {
+            (Some(authority), _) => authority.clone(),
+            (None, Some(named)) => named.parse().map_err(|_| Failure::Host)?,
+            (None, None) => return Err(Failure::Host),
+        };
+        let name = host.host().to_ascii_lowercase();
+        if is_loopback(&name) || self.hosts.contains(&name) { Ok(()) } else { Err(Failure::Host) }
+    }
+
+    /// Browsers send `Origin` with whatever a page posts or fetches, and `Sec-Fetch-Site` with
+    /// everything; `none` is a person who typed the address.
+    fn check_origin(&self, head: &Parts) -> Result<(), Failure> {
+        if let Some(origin) = head.headers.get(ORIGIN) {
+            let known = self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes());
+            return if known { Ok(()) } else { Err(Failure::Origin) };
+        }
+        match head.headers.get("sec-fetch-site") {
+            Some(site) if site != "none" => Err(Failure::Origin),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(uri: &str, headers: &[(&'static str, &str)], from: Origin) -> Option<&'static str> {
+        let guard = Guard {
+            hosts: vec!["pintle.internal".to_owned()],
+            origins: vec!["https://tool.example".to_owned()],
+        };
+        let mut request = http::Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let head = request.body(()).unwrap().into_parts().0;
+        guard.check(&head, from).err().map(|failure| failure.description().code)
+    }
+
+    #[test]
+    fn only_our_names_are_answered_to() {
+        for host in
+            ["localhost", "LOCALHOST:7070", "127.0.0.1:1", "127.9.9.9", "[::1]:7", "pintle.internal"]
+        {
+            assert_eq!(check("/", &[("host", host)], Origin::Tcp), None, "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "10.0.0.1", "127.0.0.1.nip.io", ""] {
+            let refused = check("/", &[("host", host)], Origin::Tcp);
+            assert_eq!(refused, Some("host_refused"), "{host}");
+        }
+        assert_eq!(check("/", &[], Origin::Tcp), Some("host_refused"));
+        assert_eq!(check("/", &[("host", "anything")], Origin::Unix), None);
+        let absolute = check("http://evil.example/", &[("host", "localhost")], Origin::Tcp);
+        assert_eq!(absolute, Some("host_refused"));
+    }
+
+    #[test]
+    fn web_pages_are_refused_unless_their_origin_is_listed() {
+        for (name, value, refused) in [
+            ("origin", "https://evil.example", true),
+            ("origin", "null", true),
+            ("origin", "http://localhost:7070", true),
+            ("origin", "https://tool.example", false),
+            ("sec-fetch-site", "cross-site", true),
+            ("sec-fetch-site", "same-site", true),
+            ("sec-fetch-site", "none", false),
+        ] {
+            let code = check("/", &[("host", "localhost"), (name, value)], Origin::Tcp);
+            assert_eq!(code == Some("origin_refused"), refused, "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The record of a call: one line, written when the call has ended, however it ended.
+
+use std::time::Duration;
+
+use crate::message::RequestId;
+use crate::telemetry::Timing;
+
+/// What is known of a call. It is written when it is dropped, so that a call whose downstream
+/// left, or that panicked, has its line too.
+#[derive(Debug)]
+pub struct Record {
+    /// The listener that it came to.
+    pub listener: &'static str,
+    /// The id of the call.
+    pub id: RequestId,
+    /// The method.
+    pub method: http::Method,
+    /// The path, without the query.
+    pub path: String,
+    /// The account, once it is known.
+    pub account: Option<String>,
+    /// The operation, once it is known.
+    pub operation: Option<String>,
+    /// The status of the reply.
+    pub status: Option<u16>,
+    /// The code of the failure that Pintle answered with.
+    pub failure: Option<&'static str>,
+    /// The failure with all its causes.
+    pub cause: Option<String>,
+    /// What the platform said.
+    pub verdict: Option<&'static str>,
+    /// The code in the platform's envelope.
+    pub platform_code: Option<i64>,
+    /// How often the call was sent.
+    pub attempts: u32,
+    /// Bytes of the reply's body that went downstream.
+    pub reply_bytes: u64,
+    /// The downstream left before its reply was whole.
+    pub left: bool,
+    /// What the stages cost.
+    pub timing: Timing,
+}
+
+impl Record {
+    /// A record of a call that has just come in.
+    pub fn new(listener: &'static str, id: RequestId, method: http::Method, path: String) -> Self {
+        Self {
+            listener,
+            id,
+            method,
+            path,
+            timing: Timing::start(),
+            account: None,
+            operation: None,
+            status: None,
+            failure: None,
+            cause: None,
+            verdict: None,
+            platform_code: None,
+            attempts: 0,
+            reply_bytes: 0,
+            left: false,
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+            return;
+        }
+        tracing::info!(
+            target: TARGET,
+            listener = self.listener,
+            id = self.id.as_str(),
+            method = self.method.as_str(),
+            path = self.path,
+            account = self.account,
+            operation = self.operation,
+            status = self.status,
+            failure = self.failure,
+            cause = self.cause,
+            verdict = self.verdict,
+            platform_code = self.platform_code,
+            attempts = self.attempts,
+            reply_bytes = self.reply_bytes,
+            left = self.left,
+            total_ms = ms(self.timing.total()),
+            "call"
+        );
+    }
+}
+
+/// The log target of these records.
+const TARGET: &str = "pintle::call";

@@ -1,0 +1,130 @@
+//! The stages of a call, and what each of them cost.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+/// A stage of a call, in the order in which they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// The front door: framing, host, origin, limits.
+    Admit,
+    /// Account and operation are found.
+    Find,
+    /// The headers are cleaned and ours are added.
+    Prepare,
+    /// A token is at hand.
+    Token,
+    /// A connection to the platform is at hand.
+    Connect,
+    /// The call is sent, and the head of the reply is here.
+    Send,
+    /// The reply is judged.
+    Verdict,
+    /// The reply is cleaned for the downstream.
+    Reply,
+}
+
+/// Every stage, in order, with its name and what happens in it.
+pub const STAGES: [(Stage, &str, &str); 8] = [
+    (Stage::Admit, "admit", "framing, host, origin and limits are checked at the front door"),
+    (Stage::Find, "find", "the account and the operation are found"),
+    (Stage::Prepare, "prepare", "hop-by-hop and private headers go, the family's headers come"),
+    (Stage::Token, "token", "a token that has not expired is at hand"),
+    (Stage::Connect, "connect", "a connection to the platform is at hand"),
+    (Stage::Send, "send", "the call is sent and the head of the reply is here"),
+    (Stage::Verdict, "verdict", "the reply is judged by the family's rule"),
+    (Stage::Reply, "reply", "the reply is cleaned for the downstream"),
+];
+
+/// What each stage of one call cost. A stage that comes twice (a call is repeated with a new
+/// token) adds up.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    started: Instant,
+    marked: Instant,
+    spent: [Duration; STAGES.len()],
+}
+
+impl Timing {
+    /// Starts the clock.
+    pub fn start() -> Self {
+        let now = Instant::now();
+        Self { started: now, marked: now, spent: [Duration::ZERO; STAGES.len()] }
+    }
+
+    /// Ends a stage: the time since the last mark is its cost.
+    pub fn mark(&mut self, stage: Stage) {
+        let now = Instant::now();
+        self.add(stage, now.duration_since(self.marked));
+        self.marked = now;
+    }
+
+    /// Ends `last`, of which `first` took the beginning.
+    pub fn mark_split(&mut self, first: Stage, cost: Duration, last: Stage) {
+        let now = Instant::now();
+        let both = now.duration_since(self.marked);
+        let cost = cost.min(both);
+        self.add(first, cost);
+        self.add(last, both.saturating_sub(cost));
+        self.marked = now;
+    }
+
+    /// The time since the start.
+    pub fn total(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Each stage with its cost.
+    pub fn stages(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        STAGES.iter().zip(self.spent).map(|((_, name, _), spent)| (*name, spent))
+    }
+
+    /// As the value of a `Server-Timing` header, in milliseconds.
+    pub fn header(&self) -> HeaderValue {
+        let mut text = String::with_capacity(192);
+        for (name, spent) in self.stages().filter(|(_, spent)| !spent.is_zero()) {
+            push(&mut text, name, spent);
+        }
+        push(&mut text, "total", self.total());
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("total"))
+    }
+
+    fn add(&mut self, stage: Stage, cost: Duration) {
+        for ((known, ..), spent) in STAGES.iter().zip(&mut self.spent) {
+            if *known == stage {
+                *spent += cost;
+            }
+        }
+    }
+}
+
+fn push(text: &mut String, name: &str, spent: Duration) {
+    if !text.is_empty() {
+        text.push_str(", ");
+    }
+    let us = spent.as_micros();
+    let _infallible = write!(text, "{name};dur={}.{:03}", us / 1000, us % 1000);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_listed_in_their_order() {
+        for (at, (stage, ..)) in STAGES.iter().enumerate() {
+            assert_eq!(*stage as usize, at);
+        }
+    }
+
+    #[test]
+    fn the_header_names_the_stages_that_ran() {
+        let mut timing = Timing::start();
+        timing.add(Stage::Token, Duration::from_micros(1234));
+        let header = timing.header();
+        assert!(header.to_str().unwrap().starts_with("token;dur=1.234, total;dur="), "{header:?}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Why a login gave no token. Each way to fail has its own words.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::message::BodyFault;
+use crate::upstream::SendFailure;
+
+/// Why a login gave no token.
+#[derive(Debug, Clone, Error)]
+pub enum LoginFailure {
+    /// The login was not answered.
+    #[error("the login was not answered")]
+    Unreachable(#[source] SendFailure),
+    /// It took too long.
+    #[error("the login took too long")]
+    Timeout,
+    /// The platform refused the credentials.
+    #[error("the platform refused the credentials (HTTP {status}, code {code:?})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The code of the envelope.
+        code: Option<i64>,
+    },
+    /// The platform answered with a status that is neither a yes nor a refusal.
+    #[error("the login was answered with HTTP {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The answer is larger than a login's answer can be, or broke off.
+    #[error("the answer to the login cannot be read")]
+    Unreadable(#[source] BodyFault),
+    /// The answer is not JSON.
+    #[error("the answer to the login is not JSON")]
+    NotJson(#[source] Arc<serde_json::Error>),
+    /// There is no token where it should be, or it is empty.
+    #[error("there is no token in the answer to the login")]
+    NoToken,
+    /// The token cannot stand in a header.
+    #[error("the token in the answer to the login has a character that no header can carry")]
+    BadToken,
+    /// The login call cannot be made at all.
+    #[error("the login call cannot be made")]
+    Unmakable(#[source] Arc<http::Error>),
+}
+
+impl LoginFailure {
+    /// Whether the credentials are at fault, so that trying again soon cannot help.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}

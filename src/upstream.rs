@@ -1,0 +1,156 @@
+//! Whom we call: one pool of connections for each upstream, over TCP or TLS, HTTP/1.1 or HTTP/2.
+//!
+//! Every connection that Pintle opens to another system is dialled here. There are no redirects,
+//! no proxies from the environment, and nothing is sent twice except a request that provably
+//! never left (a kept-alive connection that was closed before it was used).
+
+mod base;
+mod body;
+mod dial;
+mod failure;
+mod outgoing;
+mod pool;
+pub mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+pub use base::BaseUrl;
+pub use failure::SendFailure;
+
+use crate::message::Body;
+use crate::upstream::outgoing::{Outgoing, Progress};
+use crate::upstream::pool::Pool;
+
+/// Which HTTP an upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// What ALPN agrees on; HTTP/1.1 without TLS.
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; without TLS by prior knowledge.
+    Http2,
+}
+
+/// The limits of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls under way at once; with HTTP/1.1 this is the number of connections.
+    pub calls_max: usize,
+    /// Calls that may wait for one of those places.
+    pub waiting_max: usize,
+    /// HTTP/2 connections.
+    pub http2_connections_max: usize,
+    /// Calls on one HTTP/2 connection before another is opened.
+    pub http2_streams_max: usize,
+    /// Resolve, connect and TLS handshake together.
+    pub connect: Duration,
+    /// How long a connection may idle before it is not used again.
+    pub idle: Duration,
+    /// How long a body may stand still, in either direction.
+    pub body_idle: Duration,
+}
+
+/// Where an upstream is and how it is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Scheme, host, port and path prefix.
+    pub base: BaseUrl,
+    /// Which HTTP.
+    pub protocol: Protocol,
+    /// The TLS client, for `https`.
+    pub tls: tls::Client,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// An upstream and its connections.
+pub struct Upstream {
+    base: BaseUrl,
+    host: HeaderValue,
+    body_idle: Duration,
+    pool: Arc<Pool>,
+}
+
+/// A reply, with what it took to get a connection.
+#[derive(Debug)]
+pub struct Sent {
+    /// The reply; its body is still coming.
+    pub reply: Response<Body>,
+    /// How long it took to get a connection.
+    pub connect: Duration,
+}
+
+impl Upstream {
+    /// An upstream that connects when it is first called. `tasks` owns its connections.
+    pub fn new(options: Options, tasks: TaskTracker) -> Self {
+        Self {
+            host: options.base.host_header(),
+            body_idle: options.limits.body_idle,
+            base: options.base.clone(),
+            pool: Arc::new(Pool::new(options, tasks)),
+        }
+    }
+
+    /// The base URL.
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Sends a request and waits for the head of the reply.
+    ///
+    /// `request.uri()` is a path with an optional query, below the base URL. The deadline covers
+    /// the wait for a connection and for the reply; while a long body is still being sent and
+    /// moves on, the wait for the reply has not begun.
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        deadline: Instant,
+    ) -> Result<Sent, SendFailure> {
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert(HOST, self.host.clone());
+        let target = self.base.below(&parts.uri)?;
+        let started = Instant::now();
+        let progress = Progress::new();
+        let mut outgoing = Outgoing::new(body, Arc::clone(&progress));
+        loop {
+            let mut lease = self.pool.lease(deadline).await?;
+            let connect = started.elapsed();
+            parts.uri = if lease.is_http2() { target.clone() } else { origin_form(&target) };
+            parts.version = if lease.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
+            let request = Request::from_parts(parts.clone(), outgoing);
+            let sending = lease.send(request);
+            match progress.watch(sending, deadline, self.body_idle).await {
+                Ok(reply) => {
+                    let reply = body::attach(reply, lease, progress, self.body_idle);
+                    return Ok(Sent { reply, connect });
+                }
+                // A kept-alive connection was closed before the request was put on it: nobody
+                // has seen the request, so it goes out on another connection.
+                Err(Rejected::Unsent(request)) if lease.was_reused() => {
+                    outgoing = request.into_body();
+                }
+                Err(Rejected::Unsent(_)) => return Err(SendFailure::ClosedUnsent),
+                Err(Rejected::Failed(failure)) => return Err(failure),
+            }
+        }
+    }
+}
+
+/// Why a connection gave no reply.
+enum Rejected {
+    /// The request was never put on it, and is whole.
+    Unsent(Box<Request<Outgoing>>),
+    /// It failed, and what the upstream has seen of the request is for the failure to say.
+    Failed(SendFailure),
+}
+
+fn origin_form(target: &Uri) -> Uri {
+    target.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()))
+}

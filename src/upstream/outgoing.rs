@@ -1,0 +1,142 @@
+//! The body on its way to an upstream, and the clock that watches it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Rejected, SendFailure};
+use crate::message::{Body, BodyFault};
+
+/// A body that tells how far it has come.
+pub(super) struct Outgoing {
+    body: Body,
+    progress: Arc<Progress>,
+}
+
+/// How far a body has come; shared between the connection that sends it and the call that waits.
+pub(super) struct Progress {
+    started: Instant,
+    /// When it last moved, in milliseconds after the start; 0 before it did.
+    moved_ms: AtomicU64,
+    finished: AtomicBool,
+    fault: Mutex<Option<BodyFault>>,
+}
+
+impl Progress {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            moved_ms: AtomicU64::new(0),
+            finished: AtomicBool::new(false),
+            fault: Mutex::new(None),
+        })
+    }
+
+    /// Whether the whole body was handed to the connection.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
+    }
+
+    fn finish(&self) {
+        // The last movement first: whoever sees the end must not see an older clock.
+        self.touch();
+        self.finished.store(true, Ordering::Release);
+    }
+
+    fn touch(&self) {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved_ms.store(ms.max(1), Ordering::Release);
+    }
+
+    fn fail(&self, fault: BodyFault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+
+    fn fault(&self) -> Option<BodyFault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The moment up to which the reply may be waited for.
+    ///
+    /// The caller's deadline, moved on while the body is being sent and does not stand still.
+    fn patience(&self, deadline: Instant, idle: Duration) -> Instant {
+        match self.moved_ms.load(Ordering::Acquire) {
+            0 => deadline,
+            moved_ms => deadline.max(self.started + Duration::from_millis(moved_ms) + idle),
+        }
+    }
+
+    /// Waits for a reply as long as there is patience.
+    pub(super) async fn watch<T>(
+        &self,
+        sending: impl Future<Output = Result<T, Rejected>>,
+        deadline: Instant,
+        idle: Duration,
+    ) -> Result<T, Rejected> {
+        let mut sending = std::pin::pin!(sending);
+        loop {
+            let until = self.patience(deadline, idle);
+            tokio::select! {
+                biased;
+                outcome = &mut sending => {
+                    return match (outcome, self.fault()) {
+                        (Err(Rejected::Failed(_)), Some(fault)) => {
+                            Err(Rejected::Failed(SendFailure::Body(fault)))
+                        }
+                        (outcome, _) => outcome,
+                    };
+                }
+                () = sleep_until(until) => {
+                    if self.patience(deadline, idle) <= Instant::now() {
+                        let failure = self.fault().map_or(SendFailure::Timeout, SendFailure::Body);
+                        return Err(Rejected::Failed(failure));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Outgoing {
+    pub(super) fn new(body: Body, progress: Arc<Progress>) -> Self {
+        if body.is_end_stream() {
+            progress.finished.store(true, Ordering::Release);
+        }
+        Self { body, progress }
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(None) => self.progress.finish(),
+            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.progress.finish(),
+            Poll::Ready(Some(Ok(_))) => self.progress.touch(),
+            Poll::Ready(Some(Err(fault))) => self.progress.fail(fault.clone()),
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
