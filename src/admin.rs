@@ -38,7 +38,9 @@ impl Admin {
             _ => return Err(Failure::Operation),
         };
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return Err(Failure::OtherMethod { allowed: vec![Method::GET, Method::HEAD] });
+            return Err(Failure::OtherMethod {
+                allowed: vec![Method::GET, Method::HEAD],
+            });
         }
         Ok(reply)
     }
@@ -50,10 +52,19 @@ impl Admin {
         let draining = self.drain.is_cancelled();
         let served = health.iter().any(can_serve);
         let ready = served && !draining;
-        let accounts: serde_json::Map<String, Value> =
-            health.iter().map(|account| (account.name.clone(), describe(account))).collect();
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        document(status, &json!({ "ready": ready, "draining": draining, "accounts": accounts }))
+        let accounts: serde_json::Map<String, Value> = health
+            .iter()
+            .map(|account| (account.name.clone(), describe(account)))
+            .collect();
+        let status = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        document(
+            status,
+            &json!({ "ready": ready, "draining": draining, "accounts": accounts }),
+        )
     }
 }
 
@@ -75,14 +86,19 @@ fn describe(account: &AccountHealth) -> Value {
 fn document(status: StatusCode, body: &Value) -> Response<Body> {
     let mut reply = text(&format!("{body:#}\n"));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
 fn text(body: &str) -> Response<Body> {
     let mut reply = Response::new(Body::held(body.to_owned()));
     let headers = reply.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
 }

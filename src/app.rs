@@ -62,7 +62,10 @@ impl App {
     pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
         let local = server::bind(&config.local).await?;
         let admin = server::bind(&config.admin).await?;
-        let addresses = Addresses { local: local.address(), admin: admin.address() };
+        let addresses = Addresses {
+            local: local.address(),
+            admin: admin.address(),
+        };
         let background = TaskTracker::new();
         let settled = Settled {
             listeners: [config.local.clone(), config.admin.clone()],
@@ -93,7 +96,12 @@ impl App {
         let service = Admin::new(Arc::clone(&self.outbound), self.drain.clone());
         let door = Door::new(service, &admin_options, self.serving.clone());
         // The admin listener answers to the very end, so that a drain can be watched.
-        let serving = server::serve(admin, door, self.background.clone(), CancellationToken::new());
+        let serving = server::serve(
+            admin,
+            door,
+            self.background.clone(),
+            CancellationToken::new(),
+        );
         self.background.spawn(serving);
     }
 
@@ -123,8 +131,16 @@ impl App {
 /// Makes the outbound path of a configuration. An account that did not change goes on with its
 /// token and its connections.
 fn build(config: Config, before: Option<&Outbound>, background: &TaskTracker) -> Outbound {
-    let Config { accounts, policies, pace, catalogue, default_account, credentials, limits, .. } =
-        config;
+    let Config {
+        accounts,
+        policies,
+        pace,
+        catalogue,
+        default_account,
+        credentials,
+        limits,
+        ..
+    } = config;
     let accounts = accounts
         .into_iter()
         .map(|options| {
@@ -137,6 +153,12 @@ fn build(config: Config, before: Option<&Outbound>, background: &TaskTracker) ->
             (name, account)
         })
         .collect();
-    Outbound { accounts, default_account, catalogue, policies, credentials, limits }
+    Outbound {
+        accounts,
+        default_account,
+        catalogue,
+        policies,
+        credentials,
+        limits,
+    }
 }
-

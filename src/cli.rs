@@ -19,7 +19,10 @@ use clap::{Parser, Subcommand};
 /// 0: done. 1: the files are faulty, or the process cannot start. 2: the arguments are wrong.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             print::error(&format!("cannot start: {error}"));
@@ -114,13 +117,17 @@ impl ConfigArgument {
     /// The settings file to read; `None` for the built-in settings.
     fn path(&self) -> Option<PathBuf> {
         let here = Path::new("pintle.yaml");
-        self.config.clone().or_else(|| here.exists().then(|| here.to_path_buf()))
+        self.config
+            .clone()
+            .or_else(|| here.exists().then(|| here.to_path_buf()))
     }
 
     /// Where the settings come from, for messages.
     fn described(&self) -> String {
-        self.path()
-            .map_or_else(|| "the built-in settings".to_owned(), |path| path.display().to_string())
+        self.path().map_or_else(
+            || "the built-in settings".to_owned(),
+            |path| path.display().to_string(),
+        )
     }
 }
 

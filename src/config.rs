@@ -86,7 +86,10 @@ pub fn load(path: Option<&Path>) -> Loaded {
     let usable = !faults.any_error();
     let files = watched.len();
     Loaded {
-        config: config.filter(|_| usable).map(|config| Config { files: watched, ..config }),
+        config: config.filter(|_| usable).map(|config| Config {
+            files: watched,
+            ..config
+        }),
         faults: faults.into_sorted(),
         files,
     }

@@ -7,6 +7,8 @@ pub mod cli;
 
 pub mod app;
 
+pub mod sandbox;
+
 pub mod config;
 
 pub mod server;

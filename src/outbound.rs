@@ -98,7 +98,12 @@ impl Outbound {
         let (mut head, body) = request.into_parts();
 
         // find: before anything is changed, so that a refusal names what the caller wrote.
-        let Destination { account, family, way, target } = self.find(&head, record)?;
+        let Destination {
+            account,
+            family,
+            way,
+            target,
+        } = self.find(&head, record)?;
         record.timing.mark(Stage::Find);
 
         // prepare: hop-by-hop and private headers go before ours come, or a caller could name
@@ -124,8 +129,14 @@ impl Outbound {
             // connect, send: streamed, unless the body is in memory anyway.
             let request = Request::from_parts(head.clone(), body.next());
             record.attempts += 1;
-            let sent = way.upstream.send(request, deadline).await.map_err(Failure::Upstream)?;
-            record.timing.mark_split(Stage::Connect, sent.connect, Stage::Send);
+            let sent = way
+                .upstream
+                .send(request, deadline)
+                .await
+                .map_err(Failure::Upstream)?;
+            record
+                .timing
+                .mark_split(Stage::Connect, sent.connect, Stage::Send);
 
             // verdict: by the family's rule, because a 200 of the platform may be a no.
             let judged = reply::judge(sent.reply, &family.verdict, &head.method, &self.limits)
@@ -155,7 +166,10 @@ impl Outbound {
 
     /// How each account is doing.
     pub fn health(&self) -> Vec<AccountHealth> {
-        self.accounts.values().map(|account| account.health()).collect()
+        self.accounts
+            .values()
+            .map(|account| account.health())
+            .collect()
     }
 }
 
@@ -177,7 +191,10 @@ impl tower::Service<Call> for Service {
         // The configuration of the moment stays with the call to its end, whatever is reloaded.
         let outbound = self.0.load_full();
         Box::pin(async move {
-            let Call { request, mut record } = call;
+            let Call {
+                request,
+                mut record,
+            } = call;
             let outcome = outbound.call(request, &mut record).await;
             Ok(Answer { outcome, record })
         })

@@ -59,7 +59,10 @@ impl Read for Provenance {
 /// Reads one word of a closed list.
 pub fn choice<T: Copy>(node: &Node, faults: &Faults, choices: &[(&str, T)]) -> Option<T> {
     let text = String::read(node, faults)?;
-    let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    let found = choices
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, value)| *value);
     if found.is_none() {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         faults.push(
@@ -105,7 +108,11 @@ impl Policies {
             Family::read(name, node, &verdicts, &logins, faults)
         });
         family::check_prefixes(&families, &sections.families, faults);
-        Self { families, logins, unlisted: sections.unlisted.unwrap_or(Unlisted::Pass) }
+        Self {
+            families,
+            logins,
+            unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
+        }
     }
 
     /// The family of a path outside the catalogue: the one with the longest prefix.
@@ -133,24 +140,34 @@ struct Sections {
 
 impl Sections {
     fn collect(&mut self, node: &Node, faults: &Faults) {
-        let Some(mut fields) = Fields::open(node, faults) else { return };
+        let Some(mut fields) = Fields::open(node, faults) else {
+            return;
+        };
         for (key, into) in [
             ("verdicts", &mut self.verdicts),
             ("logins", &mut self.logins),
             ("families", &mut self.families),
         ] {
-            let Some(section) = fields.node(key) else { continue };
+            let Some(section) = fields.node(key) else {
+                continue;
+            };
             match &section.value {
                 Value::Map(entries) => into.extend(entries.iter().cloned()),
                 _ => faults.push(
-                    Fault::at(section, format!("`{key}` must be names with a mapping each"))
-                        .help(format!("write `{key}:`, then `a-name:` lines under it")),
+                    Fault::at(
+                        section,
+                        format!("`{key}` must be names with a mapping each"),
+                    )
+                    .help(format!("write `{key}:`, then `a-name:` lines under it")),
                 ),
             }
         }
         if let Some(node) = fields.node("unlisted_paths") {
-            self.unlisted =
-                choice(node, faults, &[("pass", Unlisted::Pass), ("refuse", Unlisted::Refuse)]);
+            self.unlisted = choice(
+                node,
+                faults,
+                &[("pass", Unlisted::Pass), ("refuse", Unlisted::Refuse)],
+            );
         }
         fields.finish();
     }
@@ -165,7 +182,9 @@ fn named<T>(
     let mut all = BTreeMap::new();
     for (key, node) in entries {
         let name = key.text().unwrap_or_default();
-        let Some(value) = read(name, node, faults) else { continue };
+        let Some(value) = read(name, node, faults) else {
+            continue;
+        };
         if all.insert(name.to_owned(), Arc::new(value)).is_some() {
             faults.push(
                 Fault::at(key, format!("the name `{name}` is taken by another file"))

@@ -122,8 +122,16 @@ impl Upstream {
         loop {
             let mut lease = self.pool.lease(deadline).await?;
             let connect = started.elapsed();
-            parts.uri = if lease.is_http2() { target.clone() } else { origin_form(&target) };
-            parts.version = if lease.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
+            parts.uri = if lease.is_http2() {
+                target.clone()
+            } else {
+                origin_form(&target)
+            };
+            parts.version = if lease.is_http2() {
+                Version::HTTP_2
+            } else {
+                Version::HTTP_11
+            };
             let request = Request::from_parts(parts.clone(), outgoing);
             let sending = lease.send(request);
             match progress.watch(sending, deadline, self.body_idle).await {
@@ -152,5 +160,7 @@ enum Rejected {
 }
 
 fn origin_form(target: &Uri) -> Uri {
-    target.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()))
+    target
+        .path_and_query()
+        .map_or_else(Uri::default, |path| Uri::from(path.clone()))
 }

@@ -26,7 +26,9 @@ impl App {
     /// Reads the files again. Calls that were begun keep the configuration they began with.
     pub fn reload(&self) -> Reloaded {
         let loaded = config::load(self.path.as_deref());
-        let Some(config) = loaded.config else { return Reloaded::Refused(loaded.faults) };
+        let Some(config) = loaded.config else {
+            return Reloaded::Refused(loaded.faults);
+        };
         let mut settled = self.settled();
         let restart_for = settled
             .listeners
@@ -38,7 +40,8 @@ impl App {
         settled.files.clone_from(&config.files);
         drop(settled);
         let before = self.outbound.load_full();
-        self.outbound.store(Arc::new(build(config, Some(&before), &self.background)));
+        self.outbound
+            .store(Arc::new(build(config, Some(&before), &self.background)));
         Reloaded::Done { restart_for }
     }
 

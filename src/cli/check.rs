@@ -9,7 +9,11 @@ use crate::config::{self, Config, Loaded};
 use crate::yaml::{Fault, Severity};
 
 pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
-    let Loaded { config, faults, files } = config::load(arguments.config.path().as_deref());
+    let Loaded {
+        config,
+        faults,
+        files,
+    } = config::load(arguments.config.path().as_deref());
     if arguments.json {
         let list: Vec<Value> = faults.iter().map(as_json).collect();
         let document = json!({ "usable": config.is_some(), "faults": list });
@@ -20,7 +24,11 @@ pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
             print::line(&summary(config, &arguments.config, files));
         }
     }
-    if config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if config.is_some() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Loads the settings; on a fault prints all of them and gives the status to end with.
@@ -28,7 +36,10 @@ pub(super) fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
     let Loaded { config, faults, .. } = config::load(argument.path().as_deref());
     print::faults(&faults, print::colour_on_stderr());
     config.ok_or_else(|| {
-        print::error(&format!("{} cannot be used: nothing was started", argument.described()));
+        print::error(&format!(
+            "{} cannot be used: nothing was started",
+            argument.described()
+        ));
         ExitCode::FAILURE
     })
 }

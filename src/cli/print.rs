@@ -33,8 +33,14 @@ pub(super) fn faults(faults: &[Fault], colour: bool) {
 
 /// A fault as a person reads it. Only the line itself is shown: its neighbours may hold secrets.
 pub(super) fn rendered(fault: &Fault, colour: bool) -> String {
-    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(0).with_width(100);
+    let theme = if colour {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_context_lines(0)
+        .with_width(100);
     let mut text = String::new();
     match handler.render_report(&mut text, fault) {
         Ok(()) => text,
@@ -44,7 +50,10 @@ pub(super) fn rendered(fault: &Fault, colour: bool) -> String {
 
 /// `2 faults, 1 warning`.
 pub(super) fn counted(faults: &[Fault]) -> String {
-    let warnings = faults.iter().filter(|fault| fault.level() == Severity::Warning).count();
+    let warnings = faults
+        .iter()
+        .filter(|fault| fault.level() == Severity::Warning)
+        .count();
     let errors = faults.len() - warnings;
     let count = |number: usize, word: &str| {
         let plural = if number == 1 { "" } else { "s" };
@@ -67,7 +76,10 @@ pub(super) fn colour_on_stdout() -> bool {
     stdout().is_terminal() && !no_color()
 }
 
-#[expect(clippy::disallowed_methods, reason = "no setting: a habit of the person's terminal")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no setting: a habit of the person's terminal"
+)]
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

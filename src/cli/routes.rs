@@ -24,17 +24,30 @@ pub(super) fn run(arguments: &RoutesArguments) -> ExitCode {
         && !families.contains_key(family)
     {
         let help = nearest(family, families.keys().copied()).map_or_else(
-            || format!("known: {}", families.keys().copied().collect::<Vec<_>>().join(", ")),
+            || {
+                format!(
+                    "known: {}",
+                    families.keys().copied().collect::<Vec<_>>().join(", ")
+                )
+            },
             |near| format!("did you mean `{near}`?"),
         );
         print::error(&format!("there is no family `{family}`: {help}"));
         return ExitCode::FAILURE;
     }
     let wanted = |entry: &Entry| {
-        arguments.family.as_deref().is_none_or(|family| entry.family.name == family)
+        arguments
+            .family
+            .as_deref()
+            .is_none_or(|family| entry.family.name == family)
     };
-    let entries: Vec<&Entry> =
-        config.catalogue.entries().iter().map(AsRef::as_ref).filter(|e| wanted(e)).collect();
+    let entries: Vec<&Entry> = config
+        .catalogue
+        .entries()
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|e| wanted(e))
+        .collect();
     if arguments.json {
         let list: Vec<Value> = entries.iter().map(|entry| as_json(entry)).collect();
         print::line(&format!("{:#}", Value::Array(list)));
@@ -56,7 +69,11 @@ pub(super) fn openapi(argument: &ConfigArgument) -> ExitCode {
 }
 
 fn server(config: &Config) -> String {
-    let scheme = if config.local.tls.is_some() { "https" } else { "http" };
+    let scheme = if config.local.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     match config.local.address {
         Some(address) => format!("{scheme}://{address}"),
         None => "http://localhost".to_owned(),
@@ -82,7 +99,10 @@ fn table(entries: &[&Entry]) {
         print::line(cells.join("  ").trim_end());
     }
     let known = entries.iter().filter(|entry| entry.path.is_some()).count();
-    print::line(&format!("\n{} entries, {known} with a known path", entries.len()));
+    print::line(&format!(
+        "\n{} entries, {known} with a known path",
+        entries.len()
+    ));
 }
 
 fn row(entry: &Entry) -> [String; 6] {
@@ -93,7 +113,11 @@ fn row(entry: &Entry) -> [String; 6] {
     };
     [
         entry.name.clone(),
-        entry.method.as_ref().map_or("-", http::Method::as_str).to_owned(),
+        entry
+            .method
+            .as_ref()
+            .map_or("-", http::Method::as_str)
+            .to_owned(),
         path,
         entry.effect.as_str().to_owned(),
         entry.provenance.as_str().to_owned(),
@@ -128,7 +152,10 @@ fn export(folder: &Path) -> ExitCode {
             .parent()
             .map_or(Ok(()), std::fs::create_dir_all)
             .and_then(|()| {
-                std::fs::OpenOptions::new().write(true).create_new(true).open(&path)
+                std::fs::OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(&path)
             })
             .and_then(|mut file| std::io::Write::write_all(&mut file, source.text.as_bytes()));
         if let Err(error) = written {

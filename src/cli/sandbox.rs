@@ -31,11 +31,7 @@ pub(super) async fn run(arguments: &SandboxArguments) -> ExitCode {
 }
 
 /// What a person does about an address that cannot be used.
-pub(super) fn taken(
-    address: std::net::SocketAddr,
-    option: &str,
-    error: &std::io::Error,
-) -> String {
+pub(super) fn taken(address: std::net::SocketAddr, option: &str, error: &std::io::Error) -> String {
     if error.kind() == std::io::ErrorKind::AddrInUse {
         format!(
             "the sandbox cannot use {address}: it is taken\n  another program listens there, \

@@ -72,7 +72,10 @@ fn reload(app: &App, why: &'static str) {
         Reloaded::Done { restart_for } => {
             tracing::info!(why, "reloaded");
             for listener in restart_for {
-                tracing::warn!(listener, "its settings changed: they take effect with a restart");
+                tracing::warn!(
+                    listener,
+                    "its settings changed: they take effect with a restart"
+                );
             }
         }
         Reloaded::Refused(faults) => {
@@ -82,7 +85,10 @@ fn reload(app: &App, why: &'static str) {
                     .map(|(file, line, column)| format!("{file}:{line}:{column}"));
                 tracing::error!(place, fault = %fault, help = fault.help_text(), "not reloaded");
             }
-            tracing::error!(why, "the files are faulty: the configuration from before serves on");
+            tracing::error!(
+                why,
+                "the files are faulty: the configuration from before serves on"
+            );
         }
     }
 }

@@ -24,14 +24,21 @@ pub(super) fn read(
     let faults = secrets.faults;
     let mut fields = Fields::open(node, faults)?;
     let upstream = read_upstream(&mut fields, secrets);
-    let loopback = upstream.as_ref().is_some_and(|upstream| upstream.base.is_loopback());
-    let of_account = fields.node("secrets").map(|node| read_secrets(node, loopback, secrets));
+    let loopback = upstream
+        .as_ref()
+        .is_some_and(|upstream| upstream.base.is_loopback());
+    let of_account = fields
+        .node("secrets")
+        .map(|node| read_secrets(node, loopback, secrets));
     let login = fields
         .node("login")
         .and_then(|node| resolve(node, "login", &policies.logins, faults).cloned());
-    let authorization =
-        fields.node("authorization").and_then(|node| authorization_scheme(node, faults));
-    let others = fields.node("upstreams").map(|node| read_others(node, policies, secrets));
+    let authorization = fields
+        .node("authorization")
+        .and_then(|node| authorization_scheme(node, faults));
+    let others = fields
+        .node("upstreams")
+        .map(|node| read_others(node, policies, secrets));
     if let Some(found) = &of_account {
         check_secrets(node, found, (login.as_ref(), policies), faults);
     } else {
@@ -57,9 +64,12 @@ fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<u
         && !base.is_loopback()
     {
         faults.push(
-            Fault::at(node, "tokens and payloads go to another machine without TLS")
-                .help("write https:// unless the network between is your own")
-                .warning(),
+            Fault::at(
+                node,
+                "tokens and payloads go to another machine without TLS",
+            )
+            .help("write https:// unless the network between is your own")
+            .warning(),
         );
     }
     let protocol = match fields.node("http") {
@@ -67,13 +77,22 @@ fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<u
         Some(node) => choice(
             node,
             faults,
-            &[("auto", Protocol::Auto), ("1.1", Protocol::Http1), ("2", Protocol::Http2)],
+            &[
+                ("auto", Protocol::Auto),
+                ("1.1", Protocol::Http1),
+                ("2", Protocol::Http2),
+            ],
         )?,
     };
-    let limits = fields.node("limits").map_or(LIMITS, |node| read_limits(node, faults));
+    let limits = fields
+        .node("limits")
+        .map_or(LIMITS, |node| read_limits(node, faults));
     let tls_node = fields.node("tls");
     let material = match tls_node {
-        None => Material { extra_ca: None, client: None },
+        None => Material {
+            extra_ca: None,
+            client: None,
+        },
         Some(node) => read_material(node, secrets)?,
     };
     let tls = Client::new(material, protocol).map_err(|fault| {
@@ -82,10 +101,14 @@ fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<u
             Some(node) => Fault::at(node, message),
             None => fields.fault(message),
         };
-        faults.push(
-            fault.help("`ca`, `certificate` and `key` must be PEM files"));
+        faults.push(fault.help("`ca`, `certificate` and `key` must be PEM files"));
     });
-    Some(upstream::Options { base: base?, protocol, tls: tls.ok()?, limits })
+    Some(upstream::Options {
+        base: base?,
+        protocol,
+        tls: tls.ok()?,
+        limits,
+    })
 }
 
 fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
@@ -96,11 +119,16 @@ fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
     };
     let ca = file(&mut fields, "ca");
     let certificate = file(&mut fields, "certificate");
-    let key = fields.node("key").map(|node| secrets.read(node).map(|found| found.secret));
+    let key = fields
+        .node("key")
+        .map(|node| secrets.read(node).map(|found| found.secret));
     if certificate.is_some() != key.is_some() {
         secrets.faults.push(
-            Fault::at(node, "a client certificate needs both `certificate` and `key`")
-                .help("add the one that is missing"),
+            Fault::at(
+                node,
+                "a client certificate needs both `certificate` and `key`",
+            )
+            .help("add the one that is missing"),
         );
     }
     fields.finish();
@@ -116,7 +144,9 @@ fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
 }
 
 fn read_limits(node: &Node, faults: &Faults) -> upstream::Limits {
-    let Some(mut fields) = Fields::open(node, faults) else { return LIMITS };
+    let Some(mut fields) = Fields::open(node, faults) else {
+        return LIMITS;
+    };
     let limits = upstream::Limits {
         calls_max: fields.or("calls_max", LIMITS.calls_max),
         waiting_max: fields.or("waiting_max", LIMITS.waiting_max),
@@ -137,7 +167,9 @@ fn read_secrets(
 ) -> BTreeMap<String, Secret> {
     let mut all = BTreeMap::new();
     for (key, value) in entries(node, secrets.faults) {
-        let Some(Name(name)) = Name::read(key, secrets.faults) else { continue };
+        let Some(Name(name)) = Name::read(key, secrets.faults) else {
+            continue;
+        };
         let Some(found) = secrets.read(value) else {
             // The name is known, so that what needs it does not complain a second time.
             all.insert(name, Secret::new(String::new()));
@@ -145,9 +177,14 @@ fn read_secrets(
         };
         if found.is_literal && !loopback {
             secrets.faults.push(
-                Fault::at(value, "a secret of another machine's platform stands in the file")
-                    .concealed()
-                    .help("`literal:` is for a sandbox on this machine: write `env:NAME` or `file:/path`"),
+                Fault::at(
+                    value,
+                    "a secret of another machine's platform stands in the file",
+                )
+                .concealed()
+                .help(
+                    "`literal:` is for a sandbox on this machine: write `env:NAME` or `file:/path`",
+                ),
             );
         }
         all.insert(name, found.secret);
@@ -162,13 +199,18 @@ fn check_secrets(
     (own, policies): (Option<&Arc<Login>>, &Policies),
     faults: &Faults,
 ) {
-    let of_families = policies.families.values().filter_map(|family| match &family.login {
-        FamilyLogin::None => None,
-        FamilyLogin::By(login) => Some(login),
-    });
+    let of_families = policies
+        .families
+        .values()
+        .filter_map(|family| match &family.login {
+            FamilyLogin::None => None,
+            FamilyLogin::By(login) => Some(login),
+        });
     let used: BTreeMap<&str, &Arc<Login>> = match own {
         Some(login) => [(login.name.as_str(), login)].into(),
-        None => of_families.map(|login| (login.name.as_str(), login)).collect(),
+        None => of_families
+            .map(|login| (login.name.as_str(), login))
+            .collect(),
     };
     let place = node.child("secrets").unwrap_or(node);
     let mut told = Vec::new();
@@ -181,7 +223,10 @@ fn check_secrets(
             faults.push(
                 Fault::at(
                     place,
-                    format!("the secret `{secret}` is missing: the login `{}` needs it", login.name),
+                    format!(
+                        "the secret `{secret}` is missing: the login `{}` needs it",
+                        login.name
+                    ),
                 )
                 .label("in this mapping")
                 .help(format!("add `{secret}: env:NAME`; it is sent as `{wire}`")),
@@ -198,18 +243,23 @@ fn read_others(
     let mut all = BTreeMap::new();
     for (key, value) in entries(node, secrets.faults) {
         let name = key.text().unwrap_or_default();
-        let known = policies.families.values().any(|family| {
-            family.upstream == crate::policy::FamilyUpstream::Named(name.to_owned())
-        });
+        let known = policies
+            .families
+            .values()
+            .any(|family| family.upstream == crate::policy::FamilyUpstream::Named(name.to_owned()));
         if !known {
             secrets.faults.push(
                 Fault::at(key, format!("no family uses an upstream `{name}`"))
                     .help("the families in `policies/` name the upstreams that can be set here"),
             );
         }
-        let Some(mut fields) = Fields::open(value, secrets.faults) else { continue };
+        let Some(mut fields) = Fields::open(value, secrets.faults) else {
+            continue;
+        };
         let upstream = read_upstream(&mut fields, secrets);
-        let headers = fields.node("headers").map(|node| read_headers(node, secrets));
+        let headers = fields
+            .node("headers")
+            .map(|node| read_headers(node, secrets));
         fields.finish();
         if let Some(upstream) = upstream {
             let headers = headers.unwrap_or_default();
@@ -235,8 +285,11 @@ pub(super) fn entries<'n>(node: &'n Node, faults: &Faults) -> &'n [(Node, Node)]
         return entries;
     }
     faults.push(
-        Fault::at(node, format!("expected keys and values, found {}", node.kind()))
-            .help("write `name: …` lines, indented under the key"),
+        Fault::at(
+            node,
+            format!("expected keys and values, found {}", node.kind()),
+        )
+        .help("write `name: …` lines, indented under the key"),
     );
     &[]
 }

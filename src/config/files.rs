@@ -14,7 +14,9 @@ pub(super) fn read(path: &Path, faults: &Faults) -> Option<Arc<Source>> {
     let text = fs::metadata(path)
         .and_then(|metadata| {
             if metadata.len() > FILE_BYTES_MAX {
-                return Err(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes")));
+                return Err(std::io::Error::other(format!(
+                    "larger than {FILE_BYTES_MAX} bytes"
+                )));
             }
             fs::read_to_string(path)
         })
@@ -48,8 +50,11 @@ fn list(folder: &Path, faults: &Faults, paths: &mut Vec<PathBuf>, depth: usize) 
         Ok(_) => return,
         Err(error) => {
             faults.push(
-                Fault::nowhere(format!("cannot read the folder {}: {error}", folder.display()))
-                    .help("check the path, or leave the key out to use the embedded files"),
+                Fault::nowhere(format!(
+                    "cannot read the folder {}: {error}",
+                    folder.display()
+                ))
+                .help("check the path, or leave the key out to use the embedded files"),
             );
             return;
         }
@@ -80,7 +85,12 @@ impl Signature {
             let metadata = fs::metadata(path).ok()?;
             Some((metadata.len(), metadata.modified().ok()?))
         };
-        Self(paths.iter().map(|path| (path.clone(), look(path))).collect())
+        Self(
+            paths
+                .iter()
+                .map(|path| (path.clone(), look(path)))
+                .collect(),
+        )
     }
 }
 
@@ -121,7 +131,10 @@ pub mod embedded {
         all.extend(dir.files().filter_map(|file| {
             let yaml = file.path().extension().is_some_and(|end| end == "yaml");
             let text = file.contents_utf8().filter(|_| yaml)?;
-            Some(Source::new(format!("{name}/{}", file.path().display()), text))
+            Some(Source::new(
+                format!("{name}/{}", file.path().display()),
+                text,
+            ))
         }));
         for inner in dir.dirs() {
             collect(inner, name, all);

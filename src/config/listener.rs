@@ -17,7 +17,9 @@ pub(super) fn read(
 ) -> Options {
     let faults = fields.faults();
     let listen = fields.node("listen");
-    let unix = fields.optional::<PathBuf>("unix").map(|path| secrets.base.join(path));
+    let unix = fields
+        .optional::<PathBuf>("unix")
+        .map(|path| secrets.base.join(path));
     let address = match listen {
         Some(node) if node.text() == Some("none") => None,
         _ => Some(fields.or("listen", default)),
@@ -42,7 +44,14 @@ pub(super) fn read(
         );
     }
     let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-    Options { name, address, unix, guard: Guard { hosts, origins }, tls, limits }
+    Options {
+        name,
+        address,
+        unix,
+        guard: Guard { hosts, origins },
+        tls,
+        limits,
+    }
 }
 
 /// An address that other machines can reach needs a clear word and the names it is called by.
@@ -54,17 +63,23 @@ fn check_remote(
 ) {
     if !allowed {
         faults.push(
-            Fault::at(node, format!("other machines could reach the {name} listener at {address}"))
-                .label("not a loopback address")
-                .help(
-                    "it asks nobody for credentials: listen on 127.0.0.1, or add \
+            Fault::at(
+                node,
+                format!("other machines could reach the {name} listener at {address}"),
+            )
+            .label("not a loopback address")
+            .help(
+                "it asks nobody for credentials: listen on 127.0.0.1, or add \
                      `allow_remote: true` if something else guards it",
-                ),
+            ),
         );
     } else if hosts.is_empty() {
         faults.push(
-            Fault::at(node, format!("the {name} listener does not say by which names it is called"))
-                .help("add `hosts: [the-name]`: calls with another Host are refused"),
+            Fault::at(
+                node,
+                format!("the {name} listener does not say by which names it is called"),
+            )
+            .help("add `hosts: [the-name]`: calls with another Host are refused"),
         );
     }
 }
@@ -84,8 +99,11 @@ fn read_tls(node: &Node, secrets: &mut Secrets<'_>) -> Option<tls::Server> {
         Ok(server) => Some(server),
         Err(fault) => {
             secrets.faults.push(
-                Fault::at(node, format!("no TLS with this certificate and key: {fault}"))
-                    .help("both must be PEM: a certificate chain, and the key that belongs to it"),
+                Fault::at(
+                    node,
+                    format!("no TLS with this certificate and key: {fault}"),
+                )
+                .help("both must be PEM: a certificate chain, and the key that belongs to it"),
             );
             None
         }
@@ -93,7 +111,9 @@ fn read_tls(node: &Node, secrets: &mut Secrets<'_>) -> Option<tls::Server> {
 }
 
 fn read_limits(node: &Node, faults: &Faults) -> Limits {
-    let Some(mut fields) = Fields::open(node, faults) else { return LIMITS };
+    let Some(mut fields) = Fields::open(node, faults) else {
+        return LIMITS;
+    };
     let limits = Limits {
         connections_max: fields.or("connections_max", LIMITS.connections_max),
         calls_max: fields.or("calls_max", LIMITS.calls_max),
@@ -112,9 +132,11 @@ fn read_limits(node: &Node, faults: &Faults) -> Limits {
 
 /// A size that is held in memory.
 pub(super) fn size(fields: &mut Fields<'_>, key: &'static str, default: usize) -> usize {
-    fields.optional::<Bytes>(key).map_or(default, |Bytes(bytes)| {
-        usize::try_from(bytes).unwrap_or(usize::MAX)
-    })
+    fields
+        .optional::<Bytes>(key)
+        .map_or(default, |Bytes(bytes)| {
+            usize::try_from(bytes).unwrap_or(usize::MAX)
+        })
 }
 
 const HTTP2_STREAMS_MAX: usize = 128;

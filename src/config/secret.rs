@@ -27,7 +27,9 @@ impl Secrets<'_> {
     pub(super) fn read(&mut self, node: &Node) -> Option<Found> {
         let Some((scheme, rest)) = node.text().and_then(|text| text.split_once(':')) else {
             self.faults.push(
-                Fault::at(node, "this is no reference to a secret").concealed().help(REFERENCE),
+                Fault::at(node, "this is no reference to a secret")
+                    .concealed()
+                    .help(REFERENCE),
             );
             return None;
         };
@@ -37,28 +39,41 @@ impl Secrets<'_> {
             "literal" => rest.to_owned(),
             _ => {
                 self.faults.push(
-                    Fault::at(node, "this is no reference to a secret").concealed().help(REFERENCE),
+                    Fault::at(node, "this is no reference to a secret")
+                        .concealed()
+                        .help(REFERENCE),
                 );
                 return None;
             }
         };
         if text.is_empty() {
-            self.faults.push(Fault::at(node, "the secret is empty").concealed().help(
-                "put the secret where the reference points: an empty one is never right",
-            ));
+            self.faults.push(
+                Fault::at(node, "the secret is empty")
+                    .concealed()
+                    .help("put the secret where the reference points: an empty one is never right"),
+            );
             return None;
         }
-        Some(Found { secret: Secret::new(text), is_literal: scheme == "literal" })
+        Some(Found {
+            secret: Secret::new(text),
+            is_literal: scheme == "literal",
+        })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     fn from_environment(&self, node: &Node, name: &str) -> Option<String> {
         let value = std::env::var(name).ok();
         if value.is_none() {
             self.faults.push(
-                Fault::at(node, format!("the environment variable `{name}` is not set"))
-                    .label("points nowhere")
-                    .help(format!("set it before the start: export {name}=…")),
+                Fault::at(
+                    node,
+                    format!("the environment variable `{name}` is not set"),
+                )
+                .label("points nowhere")
+                .help(format!("set it before the start: export {name}=…")),
             );
         }
         value
@@ -82,7 +97,9 @@ impl Secrets<'_> {
         self.watched.push(path.clone());
         let small = std::fs::metadata(&path).and_then(|metadata| {
             if metadata.len() > BYTES_MAX {
-                return Err(std::io::Error::other(format!("larger than {BYTES_MAX} bytes")));
+                return Err(std::io::Error::other(format!(
+                    "larger than {BYTES_MAX} bytes"
+                )));
             }
             std::fs::read(&path)
         });

@@ -27,7 +27,11 @@ pub(super) fn read(
     let routes = folder(&mut fields, "routes", (base, watched), embedded::routes);
     let policies = Arc::new(Policies::read(&policies, faults));
     let catalogue = Arc::new(Catalogue::read(&routes, &policies, faults));
-    let mut secrets = Secrets { base, watched, faults };
+    let mut secrets = Secrets {
+        base,
+        watched,
+        faults,
+    };
     let (local, credentials, limits) = local(fields.node("local"), &mut secrets);
     let admin = admin(fields.node("admin"), &mut secrets);
     let accounts = accounts(&mut fields, &policies, &mut secrets);
@@ -66,17 +70,18 @@ fn folder(
     }
 }
 
-fn local(
-    node: Option<&Node>,
-    secrets: &mut Secrets<'_>,
-) -> (server::Options, Credentials, Limits) {
+fn local(node: Option<&Node>, secrets: &mut Secrets<'_>) -> (server::Options, Credentials, Limits) {
     let faults = secrets.faults;
     let mut fields = Fields::open_or_empty(node, faults);
     let options = listener::read("local", &mut fields, LOCAL, secrets);
     let credentials = fields
         .node("credentials")
         .and_then(|node| {
-            choice(node, faults, &[("drop", Credentials::Drop), ("refuse", Credentials::Refuse)])
+            choice(
+                node,
+                faults,
+                &[("drop", Credentials::Drop), ("refuse", Credentials::Refuse)],
+            )
         })
         .unwrap_or(Credentials::Drop);
     let limits = Limits {
@@ -129,9 +134,15 @@ fn default_account(fields: &mut Fields<'_>, node: &Node) -> Option<String> {
             return Some((*only).to_owned());
         }
         faults.push(
-            Fault::at(accounts, "several accounts, and none of them is the default")
-                .label("these")
-                .help(format!("add `default_account: {}`", names.first().unwrap_or(&"NAME"))),
+            Fault::at(
+                accounts,
+                "several accounts, and none of them is the default",
+            )
+            .label("these")
+            .help(format!(
+                "add `default_account: {}`",
+                names.first().unwrap_or(&"NAME")
+            )),
         );
         return None;
     };
@@ -139,8 +150,10 @@ fn default_account(fields: &mut Fields<'_>, node: &Node) -> Option<String> {
     if names.contains(&name.as_str()) {
         return Some(name);
     }
-    let help = nearest(&name, names.iter().copied())
-        .map_or_else(|| format!("known: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+    let help = nearest(&name, names.iter().copied()).map_or_else(
+        || format!("known: {}", names.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
     faults.push(Fault::at(named, format!("there is no account `{name}`")).help(help));
     None
 }
@@ -166,14 +179,22 @@ fn check_loops(
             .and_then(|account| account.child("base_url"))
             .unwrap_or(node);
         faults.push(
-            Fault::at(place, format!("this is the {} listener of this gateway itself", listener.name))
-                .help("write the address of the platform, or of `pintle sandbox`"),
+            Fault::at(
+                place,
+                format!(
+                    "this is the {} listener of this gateway itself",
+                    listener.name
+                ),
+            )
+            .help("write the address of the platform, or of `pintle sandbox`"),
         );
     }
 }
 
 fn pace(node: &Node, faults: &Faults) -> Pace {
-    let Some(mut fields) = Fields::open(node, faults) else { return PACE };
+    let Some(mut fields) = Fields::open(node, faults) else {
+        return PACE;
+    };
     let percent = |value: u64| u32::try_from(value.min(99)).unwrap_or(99);
     let pace = Pace {
         login: fields.or("login", PACE.login),
@@ -188,8 +209,13 @@ fn pace(node: &Node, faults: &Faults) -> Pace {
 }
 
 fn log(node: Option<&Node>, faults: &Faults) -> Log {
-    let mut log = Log { json: false, level: tracing::Level::INFO };
-    let Some(mut fields) = node.and_then(|node| Fields::open(node, faults)) else { return log };
+    let mut log = Log {
+        json: false,
+        level: tracing::Level::INFO,
+    };
+    let Some(mut fields) = node.and_then(|node| Fields::open(node, faults)) else {
+        return log;
+    };
     if let Some(node) = fields.node("format") {
         log.json = choice(node, faults, &[("text", false), ("json", true)]).unwrap_or(false);
     }

@@ -25,11 +25,17 @@ pub fn problem(failure: &Failure, id: &RequestId) -> Response<Body> {
     let mut reply = Response::new(Body::held(format!("{body:#}\n")));
     *reply.status_mut() = failure.status();
     let headers = reply.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(wait) = failure.retry_after() {
         // Whole seconds, rounded up: earlier would be too early.
-        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
+        headers.insert(
+            RETRY_AFTER,
+            HeaderValue::from(wait.as_secs().saturating_add(1)),
+        );
     }
     if let Failure::OtherMethod { allowed } = failure {
         let list: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();

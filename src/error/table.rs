@@ -179,7 +179,11 @@ mod tests {
         for (at, row) in TABLE.iter().enumerate() {
             assert!((400..600).contains(&row.status), "{}", row.code);
             assert!(row.title.ends_with('.'), "{}", row.code);
-            assert!(!TABLE[..at].iter().any(|other| other.code == row.code), "{}", row.code);
+            assert!(
+                !TABLE[..at].iter().any(|other| other.code == row.code),
+                "{}",
+                row.code
+            );
         }
     }
 }

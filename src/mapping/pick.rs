@@ -56,7 +56,9 @@ impl Scalar {
 /// everywhere in serde_json.
 pub fn pick(text: &[u8], query: &SingularQuery) -> Result<Option<Scalar>, NotJson> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let found = Pick(query.steps()).deserialize(&mut reader).map_err(NotJson)?;
+    let found = Pick(query.steps())
+        .deserialize(&mut reader)
+        .map_err(NotJson)?;
     reader.end().map_err(NotJson)?;
     Ok(found)
 }
@@ -186,14 +188,23 @@ mod tests {
     fn numbers_keep_their_digits() {
         for digits in ["18446744073709551616", "200", "-7", "1.10"] {
             let text = format!("{{\"n\":{digits}}}");
-            assert_eq!(picked(&text, "$.n"), Some(Scalar::Number(digits.to_owned())));
+            assert_eq!(
+                picked(&text, "$.n"),
+                Some(Scalar::Number(digits.to_owned()))
+            );
         }
     }
 
     #[test]
     fn what_is_no_json_is_told() {
         let query = SingularQuery::parse("$.code").unwrap();
-        for text in ["", "<html>", "{\"code\":200", "{\"code\":200} x", "{\"code\":}"] {
+        for text in [
+            "",
+            "<html>",
+            "{\"code\":200",
+            "{\"code\":200} x",
+            "{\"code\":}",
+        ] {
             assert!(pick(text.as_bytes(), &query).is_err(), "{text}");
         }
         let deep = "[".repeat(100_000);

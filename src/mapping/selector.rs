@@ -41,7 +41,10 @@ impl SingularQuery {
         let query = parse_json_path(text).map_err(|_| SelectorFault::Syntax)?;
         let steps: Option<Vec<Step>> = query.segments.iter().map(singular).collect();
         let steps = steps.ok_or(SelectorFault::NotSingular)?;
-        Ok(Self { text: text.to_owned(), steps })
+        Ok(Self {
+            text: text.to_owned(),
+            steps,
+        })
     }
 
     /// The steps from the root to the value.
@@ -58,9 +61,7 @@ impl SingularQuery {
 fn singular(segment: &Segment) -> Option<Step> {
     match segment {
         Segment::Selector(Selector::Name(name)) => Some(Step::Name(unquoted(name).to_owned())),
-        Segment::Selector(Selector::Index(index)) => {
-            usize::try_from(*index).ok().map(Step::Index)
-        }
+        Segment::Selector(Selector::Index(index)) => usize::try_from(*index).ok().map(Step::Index),
         _ => None,
     }
 }
@@ -99,10 +100,18 @@ mod tests {
             assert!(SingularQuery::parse(text).is_ok(), "{text}");
         }
         for text in ["$..a", "$.*", "$[1:2]", "$[-1]", "$.a[?@.b]", "$['a','b']"] {
-            assert_eq!(SingularQuery::parse(text), Err(SelectorFault::NotSingular), "{text}");
+            assert_eq!(
+                SingularQuery::parse(text),
+                Err(SelectorFault::NotSingular),
+                "{text}"
+            );
         }
         for text in ["", "a", "$.", "$[", "data.token"] {
-            assert_eq!(SingularQuery::parse(text), Err(SelectorFault::Syntax), "{text}");
+            assert_eq!(
+                SingularQuery::parse(text),
+                Err(SelectorFault::Syntax),
+                "{text}"
+            );
         }
     }
 }

@@ -54,7 +54,11 @@ impl Body {
     /// Bytes in memory; none of them is [`Body::Empty`].
     pub fn held(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        if bytes.is_empty() { Self::Empty } else { Self::Held(bytes) }
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Held(bytes)
+        }
     }
 
     /// A body that comes from elsewhere; one that is known to be empty becomes [`Body::Empty`].
@@ -62,7 +66,11 @@ impl Body {
     where
         B: http_body::Body<Data = Bytes, Error = BodyFault> + Send + 'static,
     {
-        if body.is_end_stream() { Self::Empty } else { Self::Stream(Box::pin(body)) }
+        if body.is_end_stream() {
+            Self::Empty
+        } else {
+            Self::Stream(Box::pin(body))
+        }
     }
 
     /// Whether there is nothing in it.
@@ -88,7 +96,9 @@ impl Body {
         let mut first: Option<Bytes> = None;
         let mut joined = BytesMut::new();
         while let Some(frame) = stream.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
             match first.take() {
                 None if joined.is_empty() => first = Some(data),
                 None => joined.extend_from_slice(&data),
@@ -98,7 +108,10 @@ impl Body {
                 }
             }
             if first.as_ref().map_or(joined.len(), Bytes::len) > limit {
-                return Ok((first.unwrap_or_else(|| joined.freeze()), Self::Stream(stream)));
+                return Ok((
+                    first.unwrap_or_else(|| joined.freeze()),
+                    Self::Stream(stream),
+                ));
             }
         }
         Ok((first.unwrap_or_else(|| joined.freeze()), Self::Empty))
@@ -106,7 +119,9 @@ impl Body {
 
     /// Reads the whole body, or says that it is larger than `limit` bytes.
     pub async fn read(self, limit: usize) -> Result<Bytes, BodyFault> {
-        let too_large = BodyFault::TooLarge { limit: u64::try_from(limit).unwrap_or(u64::MAX) };
+        let too_large = BodyFault::TooLarge {
+            limit: u64::try_from(limit).unwrap_or(u64::MAX),
+        };
         match self.read_up_to(limit).await? {
             (bytes, Self::Empty) if bytes.len() <= limit => Ok(bytes),
             _ => Err(too_large),
@@ -119,7 +134,10 @@ impl Body {
         match self {
             Self::Empty => Self::held(prefix),
             rest if prefix.is_empty() => rest,
-            rest => Self::Stream(Box::pin(Prefixed { prefix: Some(prefix), rest })),
+            rest => Self::Stream(Box::pin(Prefixed {
+                prefix: Some(prefix),
+                rest,
+            })),
         }
     }
 }
@@ -201,9 +219,12 @@ impl http_body::Body for Prefixed {
             .prefix
             .as_ref()
             .map_or(0, |prefix| u64::try_from(prefix.len()).unwrap_or(u64::MAX));
-        self.rest.size_hint().exact().map_or_else(SizeHint::new, |rest| {
-            SizeHint::with_exact(rest.saturating_add(before))
-        })
+        self.rest
+            .size_hint()
+            .exact()
+            .map_or_else(SizeHint::new, |rest| {
+                SizeHint::with_exact(rest.saturating_add(before))
+            })
     }
 }
 
@@ -213,7 +234,9 @@ mod tests {
     use http_body_util::StreamBody;
 
     fn chunks(parts: &'static [&'static str]) -> Body {
-        let frames = parts.iter().map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes()))));
+        let frames = parts
+            .iter()
+            .map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes()))));
         Body::stream(StreamBody::new(futures_util::stream::iter(frames)))
     }
 

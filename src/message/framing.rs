@@ -12,4 +12,8 @@ pub enum FramingFault {
     #[error("c")]
     TargetTooLong,
 }
-pub struct HeadLimits { pub head_bytes_max: usize, pub headers_max: usize, pub target_bytes_max: usize }
+pub struct HeadLimits {
+    pub head_bytes_max: usize,
+    pub headers_max: usize,
+    pub target_bytes_max: usize,
+}

@@ -60,13 +60,19 @@ pub fn strip_credentials(headers: &mut HeaderMap) {
 pub fn strip_token(headers: &mut HeaderMap, token: &str) {
     let repeats = |value: &HeaderValue| {
         value.len() >= token.len()
-            && value.as_bytes().windows(token.len()).any(|window| window == token.as_bytes())
+            && value
+                .as_bytes()
+                .windows(token.len())
+                .any(|window| window == token.as_bytes())
     };
     if token.is_empty() || !headers.values().any(repeats) {
         return;
     }
-    let guilty: Vec<HeaderName> =
-        headers.iter().filter(|(_, value)| repeats(value)).map(|(name, _)| name.clone()).collect();
+    let guilty: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(_, value)| repeats(value))
+        .map(|(name, _)| name.clone())
+        .collect();
     for name in guilty {
         headers.remove(name);
     }
@@ -85,8 +91,12 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// What `Connection` cannot take away: without these the message means something else.
-const END_TO_END: [HeaderName; 4] =
-    [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::HOST, REQUEST_ID];
+const END_TO_END: [HeaderName; 4] = [
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::HOST,
+    REQUEST_ID,
+];
 
 const PRIVATE: [HeaderName; 11] = [
     ACCOUNT,
@@ -102,8 +112,11 @@ const PRIVATE: [HeaderName; 11] = [
     header::HOST,
 ];
 
-const CREDENTIALS: [HeaderName; 3] =
-    [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+const CREDENTIALS: [HeaderName; 3] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+];
 
 #[cfg(test)]
 mod tests {
@@ -113,7 +126,10 @@ mod tests {
         pairs
             .iter()
             .map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
             })
             .collect()
     }

@@ -31,7 +31,9 @@ impl RequestId {
                     .iter()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
-        offered.filter(fits).map_or_else(Self::fresh, |value| Self(value.clone()))
+        offered
+            .filter(fits)
+            .map_or_else(Self::fresh, |value| Self(value.clone()))
     }
 
     /// As the value of a header.

@@ -65,7 +65,10 @@ impl<'p> Target<'p> {
         };
         let wanted = match raw.strip_prefix("/operations/") {
             Some(name) => Wanted::Operation(decode(name)?),
-            None => Wanted::Path { raw, plain: without_slash(decode(raw)?) },
+            None => Wanted::Path {
+                raw,
+                plain: without_slash(decode(raw)?),
+            },
         };
         Ok(Self { account, wanted })
     }
@@ -75,12 +78,19 @@ fn decode(text: &str) -> Result<Cow<'_, str>, TargetFault> {
     let mut rest = text;
     while let Some(at) = rest.find('%') {
         rest = rest.get(at + 1..).unwrap_or_default();
-        let hex = rest.as_bytes().iter().take(2).filter(|b| b.is_ascii_hexdigit()).count();
+        let hex = rest
+            .as_bytes()
+            .iter()
+            .take(2)
+            .filter(|b| b.is_ascii_hexdigit())
+            .count();
         if hex != 2 {
             return Err(TargetFault::Encoding);
         }
     }
-    let plain = percent_decode_str(text).decode_utf8().map_err(|_| TargetFault::Encoding)?;
+    let plain = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| TargetFault::Encoding)?;
     if plain.chars().any(char::is_control) {
         return Err(TargetFault::Encoding);
     }
@@ -125,18 +135,40 @@ mod tests {
 
     #[test]
     fn a_path_is_taken_apart() {
-        let path = |raw, plain| Wanted::Path { raw, plain: Cow::Borrowed(plain) };
+        let path = |raw, plain| Wanted::Path {
+            raw,
+            plain: Cow::Borrowed(plain),
+        };
         for (given, account, wanted) in [
             ("/", None, path("/", "/")),
-            ("/service/cloud/list", None, path("/service/cloud/list", "/service/cloud/list")),
-            ("/service/cloud/list/", None, path("/service/cloud/list/", "/service/cloud/list")),
+            (
+                "/service/cloud/list",
+                None,
+                path("/service/cloud/list", "/service/cloud/list"),
+            ),
+            (
+                "/service/cloud/list/",
+                None,
+                path("/service/cloud/list/", "/service/cloud/list"),
+            ),
             ("/%73ervice/x", None, path("/%73ervice/x", "/service/x")),
-            ("/accounts/eu/service/x", Some("eu"), path("/service/x", "/service/x")),
+            (
+                "/accounts/eu/service/x",
+                Some("eu"),
+                path("/service/x", "/service/x"),
+            ),
             ("/accounts/eu", Some("eu"), path("/", "/")),
             ("/operations/a.b", None, Wanted::Operation("a.b".into())),
-            ("/accounts/eu/operations/a.b", Some("eu"), Wanted::Operation("a.b".into())),
+            (
+                "/accounts/eu/operations/a.b",
+                Some("eu"),
+                Wanted::Operation("a.b".into()),
+            ),
         ] {
-            let expected = Target { account: account.map(Into::into), wanted };
+            let expected = Target {
+                account: account.map(Into::into),
+                wanted,
+            };
             assert_eq!(Target::parse(given), Ok(expected), "{given}");
         }
     }

@@ -90,7 +90,13 @@ impl Account {
             .collect();
         let main = main_login(&options, policies);
         let upstream = Upstreams { platform, others };
-        let account = Self { options, upstream, keepers, main, pace };
+        let account = Self {
+            options,
+            upstream,
+            keepers,
+            main,
+            pace,
+        };
         if let Some(keeper) = account.main_keeper() {
             keeper.begin();
         }
@@ -105,7 +111,9 @@ impl Account {
             && self.main == main_login(options, policies)
             && self.keepers.len() == logins.len()
             && logins.values().all(|login| {
-                self.keepers.get(&login.name).is_some_and(|keeper| keeper.login() == login.as_ref())
+                self.keepers
+                    .get(&login.name)
+                    .is_some_and(|keeper| keeper.login() == login.as_ref())
             })
     }
 
@@ -122,14 +130,18 @@ impl Account {
     /// Where a family's calls go, or the name of the upstream that is not set.
     pub(super) fn upstream<'a>(&'a self, family: &'a Family) -> Result<Way<'a>, &'a str> {
         match &family.upstream {
-            FamilyUpstream::Account => {
-                Ok(Way { upstream: &self.upstream.platform, headers: &[] })
-            }
+            FamilyUpstream::Account => Ok(Way {
+                upstream: &self.upstream.platform,
+                headers: &[],
+            }),
             FamilyUpstream::Named(name) => self
                 .upstream
                 .others
                 .get(name)
-                .map(|named| Way { upstream: &named.upstream, headers: &named.headers })
+                .map(|named| Way {
+                    upstream: &named.upstream,
+                    headers: &named.headers,
+                })
                 .ok_or(name),
         }
     }
@@ -198,8 +210,14 @@ fn keeper(
     parts: (Arc<Upstream>, Pace, TaskTracker),
 ) -> Keeper {
     let fields = login.fields.iter().filter_map(|(wire, secret)| {
-        options.secrets.get(secret).map(|secret| (wire.clone(), secret.duplicate()))
+        options
+            .secrets
+            .get(secret)
+            .map(|secret| (wire.clone(), secret.duplicate()))
     });
-    let scheme = options.authorization.as_ref().unwrap_or(&login.authorization);
+    let scheme = options
+        .authorization
+        .as_ref()
+        .unwrap_or(&login.authorization);
     Keeper::new(Arc::clone(login), scheme.clone(), fields.collect(), parts)
 }

@@ -11,8 +11,8 @@ use crate::error::Failure;
 use crate::message::header;
 use crate::message::target::{Target, Wanted};
 use crate::policy::{Family, Unlisted};
-use crate::route::{Catalogue, Entry};
 use crate::route::catalogue::Found;
+use crate::route::{Catalogue, Entry};
 use crate::telemetry::Record;
 
 /// Where a call goes.
@@ -53,15 +53,28 @@ impl Outbound {
         };
         let way = account
             .upstream(family)
-            .map_err(|name| Failure::NoUpstream { upstream: name.to_owned() })?;
-        Ok(Destination { account, family, way, target: join(path, head)? })
+            .map_err(|name| Failure::NoUpstream {
+                upstream: name.to_owned(),
+            })?;
+        Ok(Destination {
+            account,
+            family,
+            way,
+            target: join(path, head)?,
+        })
     }
 
     /// The account of a call: named by the path, by a header, or the default.
     fn account(&self, named: Option<&str>, head: &Parts) -> Result<&Account, Failure> {
-        let by_header = head.headers.get(header::ACCOUNT).map(|value| value.to_str().unwrap_or(""));
+        let by_header = head
+            .headers
+            .get(header::ACCOUNT)
+            .map(|value| value.to_str().unwrap_or(""));
         let name = named.or(by_header).unwrap_or(&self.default_account);
-        self.accounts.get(name).map(Arc::as_ref).ok_or(Failure::Account)
+        self.accounts
+            .get(name)
+            .map(Arc::as_ref)
+            .ok_or(Failure::Account)
     }
 
     fn listed_by_name(&self, head: &Parts, name: &str) -> Result<&Arc<Entry>, Failure> {
@@ -77,7 +90,10 @@ impl Outbound {
     /// The entry of a path; `None` where the path is not listed and may pass all the same.
     fn listed_by_path(&self, head: &Parts, path: &str) -> Result<Option<&Arc<Entry>>, Failure> {
         let catalogue: &Catalogue = &self.catalogue;
-        match (catalogue.by_path(&head.method, path), self.policies.unlisted) {
+        match (
+            catalogue.by_path(&head.method, path),
+            self.policies.unlisted,
+        ) {
             (Found::Operation(entry), _) => Ok(Some(entry)),
             (Found::Reserved(entry), _) => Err(reserved(entry)),
             (Found::NoPath(entry), _) => Err(no_path(entry)),
@@ -90,15 +106,22 @@ impl Outbound {
 }
 
 fn no_path(entry: &Entry) -> Failure {
-    Failure::NoPath { operation: entry.name.clone(), line: entry.line.clone() }
+    Failure::NoPath {
+        operation: entry.name.clone(),
+        line: entry.line.clone(),
+    }
 }
 
 fn reserved(entry: &Entry) -> Failure {
-    Failure::Reserved { operation: entry.name.clone() }
+    Failure::Reserved {
+        operation: entry.name.clone(),
+    }
 }
 
 fn other_method(allowed: &[&http::Method]) -> Failure {
-    Failure::OtherMethod { allowed: allowed.iter().map(|method| (*method).clone()).collect() }
+    Failure::OtherMethod {
+        allowed: allowed.iter().map(|method| (*method).clone()).collect(),
+    }
 }
 
 /// The path with the caller's query, untouched.

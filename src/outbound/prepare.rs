@@ -39,7 +39,10 @@ pub(super) fn dress(
     }
     if body.is_empty() {
         headers.remove(CONTENT_LENGTH);
-        if matches!(head.method, http::Method::POST | http::Method::PUT | http::Method::PATCH) {
+        if matches!(
+            head.method,
+            http::Method::POST | http::Method::PUT | http::Method::PATCH
+        ) {
             // RFC 9110, section 8.6: such a method without a body says so.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }

@@ -15,7 +15,10 @@ pub(super) enum Repeatable {
     Empty,
     Held(Bytes),
     /// Not yet sent.
-    Fresh { body: Body, bytes_max: usize },
+    Fresh {
+        body: Body,
+        bytes_max: usize,
+    },
     /// Sent once; the copy grows while it is being sent.
     Sent(Arc<Mutex<Copy>>),
 }
@@ -60,14 +63,21 @@ impl Repeatable {
             Self::Fresh { body, bytes_max } => {
                 let first = std::mem::replace(body, Body::Empty);
                 let limit = *bytes_max;
-                if first.exact_len().is_some_and(|len| len > u64::try_from(limit).unwrap_or(0)) {
+                if first
+                    .exact_len()
+                    .is_some_and(|len| len > u64::try_from(limit).unwrap_or(0))
+                {
                     // Known to be too large: nothing of it is kept.
                     *self = Self::Sent(Arc::new(Mutex::new(Copy::lost())));
                     return first;
                 }
                 let copy = Arc::new(Mutex::new(Copy::growing()));
                 *self = Self::Sent(Arc::clone(&copy));
-                Body::stream(Copying { body: first, copy, bytes_max: limit })
+                Body::stream(Copying {
+                    body: first,
+                    copy,
+                    bytes_max: limit,
+                })
             }
             Self::Sent(copy) => {
                 let chunks = std::mem::take(&mut lock(copy).chunks);
@@ -79,11 +89,19 @@ impl Repeatable {
 
 impl Copy {
     fn growing() -> Self {
-        Self { chunks: Vec::new(), bytes: 0, state: CopyState::Growing }
+        Self {
+            chunks: Vec::new(),
+            bytes: 0,
+            state: CopyState::Growing,
+        }
     }
 
     fn lost() -> Self {
-        Self { chunks: Vec::new(), bytes: 0, state: CopyState::Lost }
+        Self {
+            chunks: Vec::new(),
+            bytes: 0,
+            state: CopyState::Lost,
+        }
     }
 
     fn note(&mut self, frame: &Frame<Bytes>, bytes_max: usize) {
@@ -157,7 +175,9 @@ mod tests {
     use http_body_util::StreamBody;
 
     fn stream(parts: &'static [&'static str]) -> Body {
-        let frames = parts.iter().map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes()))));
+        let frames = parts
+            .iter()
+            .map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes()))));
         Body::stream(StreamBody::new(futures_util::stream::iter(frames)))
     }
 

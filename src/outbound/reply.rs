@@ -24,15 +24,23 @@ pub(super) async fn judge(
 ) -> Result<Judged, BodyFault> {
     let (head, body) = reply.into_parts();
     let max = limits.verdict_bytes_max;
-    let fits = body.exact_len().is_none_or(|len| usize::try_from(len).is_ok_and(|len| len <= max));
+    let fits = body
+        .exact_len()
+        .is_none_or(|len| usize::try_from(len).is_ok_and(|len| len <= max));
     if verdict.code.is_none() || method == Method::HEAD || !fits || !is_text(&head.headers) {
         let judgement = verdict.judge(head.status, None);
-        return Ok(Judged { reply: Response::from_parts(head, body), judgement });
+        return Ok(Judged {
+            reply: Response::from_parts(head, body),
+            judgement,
+        });
     }
     let (read, rest) = body.read_up_to(max).await?;
     let whole = rest.is_empty().then_some(read.as_ref());
     let judgement = verdict.judge(head.status, whole);
-    Ok(Judged { reply: Response::from_parts(head, rest.with_prefix(read)), judgement })
+    Ok(Judged {
+        reply: Response::from_parts(head, rest.with_prefix(read)),
+        judgement,
+    })
 }
 
 /// Whether a body may hold an envelope: JSON, any text (an error page is a no), or unlabelled.
@@ -40,8 +48,16 @@ fn is_text(headers: &HeaderMap) -> bool {
     if headers.contains_key(CONTENT_ENCODING) {
         return false;
     }
-    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
-    let media = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let media = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     let media = media.to_ascii_lowercase();
     media == "application/json" || media.ends_with("+json") || media.starts_with("text/")
 }
@@ -65,8 +81,10 @@ impl Judged {
         record.platform_code = self.judgement.code;
         let headers = self.reply.headers_mut();
         header::strip_hop_by_hop(headers);
-        headers
-            .insert(header::VERDICT, HeaderValue::from_static(self.judgement.said.as_str()));
+        headers.insert(
+            header::VERDICT,
+            HeaderValue::from_static(self.judgement.said.as_str()),
+        );
         self.reply
     }
 }

@@ -71,10 +71,14 @@ impl Family {
         };
         let upstream = fields
             .optional::<Name>("upstream")
-            .map_or(FamilyUpstream::Account, |name| FamilyUpstream::Named(name.0));
+            .map_or(FamilyUpstream::Account, |name| {
+                FamilyUpstream::Named(name.0)
+            });
         let prefixes = fields.or("paths", Vec::<String>::new());
-        let (headers_set, headers_default) =
-            fields.node("headers").and_then(|node| headers(node, faults)).unwrap_or_default();
+        let (headers_set, headers_default) = fields
+            .node("headers")
+            .and_then(|node| headers(node, faults))
+            .unwrap_or_default();
         let _note: Option<String> = fields.optional("note");
         fields.finish();
         Some(Self {
@@ -108,13 +112,20 @@ pub(super) fn check_prefixes(
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for family in families.values() {
         for prefix in &family.prefixes {
-            let Some(other) = owners.insert(prefix, &family.name) else { continue };
-            let node = nodes.iter().find(|(key, _)| key.text() == Some(&family.name));
+            let Some(other) = owners.insert(prefix, &family.name) else {
+                continue;
+            };
+            let node = nodes
+                .iter()
+                .find(|(key, _)| key.text() == Some(&family.name));
             let Some((key, _)) = node else { continue };
             faults.push(
                 Fault::at(
                     key,
-                    format!("the families `{other}` and `{}` both claim `{prefix}`", family.name),
+                    format!(
+                        "the families `{other}` and `{}` both claim `{prefix}`",
+                        family.name
+                    ),
                 )
                 .help("remove the prefix from the `paths` of one of the two"),
             );

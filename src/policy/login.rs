@@ -52,14 +52,18 @@ impl Login {
         let method = fields.or("method", Method::POST);
         let path: Option<String> = path(&mut fields);
         let encoding = match fields.node("encoding") {
-            Some(node) => {
-                choice(node, faults, &[("json", Encoding::Json), ("form", Encoding::Form)])
-            }
+            Some(node) => choice(
+                node,
+                faults,
+                &[("json", Encoding::Json), ("form", Encoding::Form)],
+            ),
             None => Some(Encoding::Json),
         };
         let headers = fields.or("headers", Entries(Vec::new())).0;
         let sent: Option<Entries<String, String>> = fields.required("fields");
-        let accepted = fields.node("accepted").and_then(|node| accepted(node, faults));
+        let accepted = fields
+            .node("accepted")
+            .and_then(|node| accepted(node, faults));
         let token = fields.required("token");
         let lifetime = fields.required("lifetime");
         let lifetime_at = fields.optional("lifetime_at");
@@ -91,11 +95,16 @@ impl Login {
 pub(crate) fn authorization_scheme(node: &Node, faults: &Faults) -> Option<String> {
     let scheme = String::read(node, faults)?;
     let fits = (1..=32).contains(&scheme.len())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !fits {
         faults.push(
-            Fault::at(node, format!("`{scheme}` is no scheme of an Authorization header"))
-                .help("write one word: `Token` or `Bearer`"),
+            Fault::at(
+                node,
+                format!("`{scheme}` is no scheme of an Authorization header"),
+            )
+            .help("write one word: `Token` or `Bearer`"),
         );
         return None;
     }

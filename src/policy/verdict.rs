@@ -68,8 +68,16 @@ impl Verdict {
     pub fn judge(&self, status: StatusCode, body: Option<&[u8]>) -> Judgement {
         let by_status = status == StatusCode::UNAUTHORIZED;
         let Some(query) = &self.code else {
-            let said = if status.is_success() { Said::Yes } else { Said::No };
-            return Judgement { said, code: None, token_rejected: by_status };
+            let said = if status.is_success() {
+                Said::Yes
+            } else {
+                Said::No
+            };
+            return Judgement {
+                said,
+                code: None,
+                token_rejected: by_status,
+            };
         };
         let code = body
             .and_then(|body| pick(body, query).ok().flatten())
@@ -81,7 +89,11 @@ impl Verdict {
             (true, Some(_), _) => Said::No,
         };
         let by_code = code.is_some_and(|code| self.token_rejected.contains(&code));
-        Judgement { said, code, token_rejected: by_status || by_code }
+        Judgement {
+            said,
+            code,
+            token_rejected: by_status || by_code,
+        }
     }
 
     pub(super) fn read(name: &str, node: &Node, faults: &Faults) -> Option<Self> {
@@ -93,7 +105,11 @@ impl Verdict {
             accepted: fields.or("accepted", Vec::new()),
             token_rejected: fields.or("token_rejected", Vec::new()),
             text: fields.or("text", Vec::new()),
-            codes: fields.or("codes", Entries(Vec::new())).0.into_iter().collect(),
+            codes: fields
+                .or("codes", Entries(Vec::new()))
+                .0
+                .into_iter()
+                .collect(),
             provenance: provenance.unwrap_or(Provenance::Assumed),
         };
         let _note: Option<String> = fields.optional("note");
@@ -132,16 +148,31 @@ mod tests {
             (401, None, Said::No, true),
             (200, None, Said::Unread, false),
         ] {
-            let judged = cloud.judge(StatusCode::from_u16(status).unwrap(), body.map(str::as_bytes));
-            assert_eq!((judged.said, judged.token_rejected), (said, rejected), "{status} {body:?}");
+            let judged = cloud.judge(
+                StatusCode::from_u16(status).unwrap(),
+                body.map(str::as_bytes),
+            );
+            assert_eq!(
+                (judged.said, judged.token_rejected),
+                (said, rejected),
+                "{status} {body:?}"
+            );
         }
     }
 
     #[test]
     fn families_differ_in_the_code_that_means_yes() {
         let body = Some(br#"{"code":0}"#.as_slice());
-        assert_eq!(verdict(Some("$.code"), 0).judge(StatusCode::OK, body).said, Said::Yes);
-        assert_eq!(verdict(Some("$.code"), 200).judge(StatusCode::OK, body).said, Said::No);
+        assert_eq!(
+            verdict(Some("$.code"), 0).judge(StatusCode::OK, body).said,
+            Said::Yes
+        );
+        assert_eq!(
+            verdict(Some("$.code"), 200)
+                .judge(StatusCode::OK, body)
+                .said,
+            Said::No
+        );
         assert_eq!(verdict(None, 0).judge(StatusCode::OK, None).said, Said::Yes);
     }
 }

@@ -48,7 +48,11 @@ pub fn document(catalogue: &Catalogue, server: &str, failure_codes: &[&str]) -> 
 }
 
 fn tags(catalogue: &Catalogue) -> Vec<Value> {
-    catalogue.families().keys().map(|family| json!({ "name": family })).collect()
+    catalogue
+        .families()
+        .keys()
+        .map(|family| json!({ "name": family }))
+        .collect()
 }
 
 fn place(entry: &Entry) -> String {
@@ -87,9 +91,15 @@ fn operation(entry: &Entry) -> Value {
         });
         responses.insert("200".to_owned(), platform);
     } else {
-        responses.insert("501".to_owned(), json!({ "$ref": "#/components/responses/Failure" }));
+        responses.insert(
+            "501".to_owned(),
+            json!({ "$ref": "#/components/responses/Failure" }),
+        );
     }
-    responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Failure" }));
+    responses.insert(
+        "default".to_owned(),
+        json!({ "$ref": "#/components/responses/Failure" }),
+    );
     operation.insert("responses".to_owned(), Value::Object(responses));
     Value::Object(operation)
 }
@@ -113,7 +123,10 @@ fn describe(entry: &Entry) -> Map<String, Value> {
     operation.insert("description".to_owned(), json!(about.join("\n\n")));
     operation.insert("tags".to_owned(), json!([entry.family.name]));
     operation.insert("x-pintle-effect".to_owned(), json!(entry.effect.as_str()));
-    operation.insert("x-pintle-source".to_owned(), json!(entry.provenance.as_str()));
+    operation.insert(
+        "x-pintle-source".to_owned(),
+        json!(entry.provenance.as_str()),
+    );
     if let Some(other) = &entry.same_as {
         operation.insert("x-pintle-same-as".to_owned(), json!(other));
     }

@@ -15,7 +15,13 @@ use crate::message::{Body, BodyFault};
 
 /// Puts a request's body under a limit and a clock.
 pub(super) fn limit(incoming: Incoming, bytes_max: u64, idle: Duration) -> Body {
-    Body::stream(Limited { incoming, left: bytes_max, bytes_max, idle, timer: None })
+    Body::stream(Limited {
+        incoming,
+        left: bytes_max,
+        bytes_max,
+        idle,
+        timer: None,
+    })
 }
 
 struct Limited {
@@ -37,11 +43,12 @@ impl Limited {
     }
 
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyFault> {
-        let came = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-        self.left = self
-            .left
-            .checked_sub(came)
-            .ok_or(BodyFault::TooLarge { limit: self.bytes_max })?;
+        let came = frame
+            .data_ref()
+            .map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+        self.left = self.left.checked_sub(came).ok_or(BodyFault::TooLarge {
+            limit: self.bytes_max,
+        })?;
         Ok(frame)
     }
 }
@@ -84,7 +91,9 @@ fn broken(error: hyper::Error) -> BodyFault {
         if let Some(fault) = current.downcast_ref::<FramingFault>() {
             return BodyFault::Framing(*fault);
         }
-        let inner = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inner = current
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
         if let Some(fault) = inner.and_then(|inner| inner.downcast_ref::<FramingFault>()) {
             return BodyFault::Framing(*fault);
         }

@@ -33,7 +33,9 @@ where
         () = drain.cancelled() => return,
         first = timeout(limits.head, detect(stream)) => first,
     };
-    let Ok(Ok((stream, speaks_http2))) = first else { return };
+    let Ok(Ok((stream, speaks_http2))) = first else {
+        return;
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let door = door.clone();
         async move {
@@ -44,11 +46,21 @@ where
     });
     if speaks_http2 {
         let connection = http2(&limits).serve_connection(TokioIo::new(stream), service);
-        finish(pin!(connection), drain, http2::Connection::graceful_shutdown).await;
+        finish(
+            pin!(connection),
+            drain,
+            http2::Connection::graceful_shutdown,
+        )
+        .await;
     } else {
         let gate = Gate::new(stream, head_limits(&limits));
         let connection = http1(&limits).serve_connection(TokioIo::new(gate), service);
-        finish(pin!(connection), drain, http1::Connection::graceful_shutdown).await;
+        finish(
+            pin!(connection),
+            drain,
+            http1::Connection::graceful_shutdown,
+        )
+        .await;
     }
 }
 

@@ -17,13 +17,13 @@ pub(super) struct Rewound<S> {
 /// Looks at the first bytes; returns whether they are HTTP/2's preface (RFC 9113, section 3.4).
 ///
 /// An error where the peer leaves before it says anything.
-pub(super) async fn detect<S: AsyncRead + Unpin>(
-    mut stream: S,
-) -> io::Result<(Rewound<S>, bool)> {
+pub(super) async fn detect<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Rewound<S>, bool)> {
     let mut first = [0; PREFACE.len()];
     let mut len = 0;
     while first.get(..len) == PREFACE.get(..len) && len < PREFACE.len() {
-        let Some(rest) = first.get_mut(len..) else { break };
+        let Some(rest) = first.get_mut(len..) else {
+            break;
+        };
         match stream.read(rest).await? {
             0 if len == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             0 => break,
@@ -31,7 +31,14 @@ pub(super) async fn detect<S: AsyncRead + Unpin>(
         }
     }
     let http2 = first == *PREFACE;
-    Ok((Rewound { first, unread: 0..len, stream }, http2))
+    Ok((
+        Rewound {
+            first,
+            unread: 0..len,
+            stream,
+        },
+        http2,
+    ))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {

@@ -59,7 +59,12 @@ struct Shared {
 impl<I: Inner> Door<I> {
     /// A door in front of `inner`. `tasks` owns the calls whose downstream left.
     pub fn new(inner: I, options: &Options, tasks: TaskTracker) -> Self {
-        let Options { name, guard, limits, .. } = options;
+        let Options {
+            name,
+            guard,
+            limits,
+            ..
+        } = options;
         let shared = Shared {
             name,
             guard: guard.clone(),
@@ -67,7 +72,10 @@ impl<I: Inner> Door<I> {
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             tasks,
         };
-        Self { inner, shared: Arc::new(shared) }
+        Self {
+            inner,
+            shared: Arc::new(shared),
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -86,9 +94,15 @@ impl<I: Inner> Door<I> {
         let admitted = self.admit(&head, from);
         record.timing.mark(Stage::Admit);
         let answer = match admitted {
-            Err(failure) => Answer { outcome: Err(failure), record },
+            Err(failure) => Answer {
+                outcome: Err(failure),
+                record,
+            },
             Ok(place) => {
-                let call = Call { request: Request::from_parts(head, body), record };
+                let call = Call {
+                    request: Request::from_parts(head, body),
+                    record,
+                };
                 let inner = self.inner.clone();
                 // A call that was begun runs to its end when the downstream leaves: what it does
                 // at the platform is done, and its record must say so.
@@ -120,35 +134,54 @@ impl<I: Inner> Door<I> {
         {
             return Err(Failure::Expectation);
         }
-        let announced = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let announced = head
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok());
         let limit = self.shared.limits.body_bytes_max;
-        if announced.and_then(|len| len.parse::<u64>().ok()).is_some_and(|len| len > limit) {
+        if announced
+            .and_then(|len| len.parse::<u64>().ok())
+            .is_some_and(|len| len > limit)
+        {
             return Err(Failure::Body(BodyFault::TooLarge { limit }));
         }
-        Arc::clone(&self.shared.calls).try_acquire_owned().map_err(|_| Failure::Overloaded)
+        Arc::clone(&self.shared.calls)
+            .try_acquire_owned()
+            .map_err(|_| Failure::Overloaded)
     }
 }
 
 /// Runs a call; a panic ends the call, not the connection.
 async fn run<I: Inner>(mut inner: I, call: Call) -> Answer {
-    let (id, method, listener) =
-        (call.record.id.clone(), call.record.method.clone(), call.record.listener);
+    let (id, method, listener) = (
+        call.record.id.clone(),
+        call.record.method.clone(),
+        call.record.listener,
+    );
     let path = call.record.path.clone();
-    let outcome = AssertUnwindSafe(async move { inner.call(call).await }).catch_unwind().await;
+    let outcome = AssertUnwindSafe(async move { inner.call(call).await })
+        .catch_unwind()
+        .await;
     match outcome {
         Ok(Ok(answer)) => answer,
         Ok(Err(never)) => match never {},
         Err(_) => {
             tracing::error!(id = id.as_str(), "a call panicked");
             let record = Record::new(listener, id, method, path);
-            Answer { outcome: Err(Failure::Internal), record }
+            Answer {
+                outcome: Err(Failure::Internal),
+                record,
+            }
         }
     }
 }
 
 /// The reply as it leaves: with id and stages, and the record bound to the end of its body.
 fn leave(answer: Answer) -> Response<Body> {
-    let Answer { outcome, mut record } = answer;
+    let Answer {
+        outcome,
+        mut record,
+    } = answer;
     let mut reply = match outcome {
         Ok(reply) => reply,
         Err(failure) => {
@@ -165,7 +198,13 @@ fn leave(answer: Answer) -> Response<Body> {
         record.reply_bytes = reply.body().exact_len().unwrap_or(0);
         return reply;
     }
-    reply.map(|body| Body::Stream(Box::pin(Recorded { body, record, ended: false })))
+    reply.map(|body| {
+        Body::Stream(Box::pin(Recorded {
+            body,
+            record,
+            ended: false,
+        }))
+    })
 }
 
 /// A reply's body that carries the record of its call.
@@ -224,7 +263,10 @@ struct Detached {
 
 impl Detached {
     fn new(running: impl Future<Output = Answer> + Send + 'static, tasks: TaskTracker) -> Self {
-        Self { running: Some(Box::pin(running)), tasks }
+        Self {
+            running: Some(Box::pin(running)),
+            tasks,
+        }
     }
 }
 
@@ -232,7 +274,9 @@ impl Future for Detached {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let Some(running) = &mut self.running else { return Poll::Pending };
+        let Some(running) = &mut self.running else {
+            return Poll::Pending;
+        };
         let answer = std::task::ready!(running.as_mut().poll(cx));
         self.running = None;
         Poll::Ready(answer)
@@ -243,7 +287,10 @@ impl Drop for Detached {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
             self.tasks.spawn(async move {
-                let Answer { outcome, mut record } = running.await;
+                let Answer {
+                    outcome,
+                    mut record,
+                } = running.await;
                 record.left = true;
                 match outcome {
                     Ok(reply) => record.status = Some(reply.status().as_u16()),

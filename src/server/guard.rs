@@ -40,14 +40,21 @@ impl Guard {
             (None, None) => return Err(Failure::Host),
         };
         let name = host.host().to_ascii_lowercase();
-        if is_loopback(&name) || self.hosts.contains(&name) { Ok(()) } else { Err(Failure::Host) }
+        if is_loopback(&name) || self.hosts.contains(&name) {
+            Ok(())
+        } else {
+            Err(Failure::Host)
+        }
     }
 
     /// Browsers send `Origin` with whatever a page posts or fetches, and `Sec-Fetch-Site` with
     /// everything; `none` is a person who typed the address.
     fn check_origin(&self, head: &Parts) -> Result<(), Failure> {
         if let Some(origin) = head.headers.get(ORIGIN) {
-            let known = self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes());
+            let known = self
+                .origins
+                .iter()
+                .any(|known| known.as_bytes() == origin.as_bytes());
             return if known { Ok(()) } else { Err(Failure::Origin) };
         }
         match head.headers.get("sec-fetch-site") {
@@ -59,7 +66,10 @@ impl Guard {
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -76,23 +86,41 @@ mod tests {
             request = request.header(*name, *value);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        guard.check(&head, from).err().map(|failure| failure.description().code)
+        guard
+            .check(&head, from)
+            .err()
+            .map(|failure| failure.description().code)
     }
 
     #[test]
     fn only_our_names_are_answered_to() {
-        for host in
-            ["localhost", "LOCALHOST:7070", "127.0.0.1:1", "127.9.9.9", "[::1]:7", "pintle.internal"]
-        {
+        for host in [
+            "localhost",
+            "LOCALHOST:7070",
+            "127.0.0.1:1",
+            "127.9.9.9",
+            "[::1]:7",
+            "pintle.internal",
+        ] {
             assert_eq!(check("/", &[("host", host)], Origin::Tcp), None, "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "10.0.0.1", "127.0.0.1.nip.io", ""] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "127.0.0.1.nip.io",
+            "",
+        ] {
             let refused = check("/", &[("host", host)], Origin::Tcp);
             assert_eq!(refused, Some("host_refused"), "{host}");
         }
         assert_eq!(check("/", &[], Origin::Tcp), Some("host_refused"));
         assert_eq!(check("/", &[("host", "anything")], Origin::Unix), None);
-        let absolute = check("http://evil.example/", &[("host", "localhost")], Origin::Tcp);
+        let absolute = check(
+            "http://evil.example/",
+            &[("host", "localhost")],
+            Origin::Tcp,
+        );
         assert_eq!(absolute, Some("host_refused"));
     }
 

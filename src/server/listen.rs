@@ -64,14 +64,22 @@ pub async fn bind(options: &Options) -> Result<Bound, BindFailure> {
             Some((bind_unix(path).map_err(failed)?, path.clone()))
         }
     };
-    Ok(Bound { tcp, unix, tls: options.tls.as_ref().map(super::tls::Server::config) })
+    Ok(Bound {
+        tcp,
+        unix,
+        tls: options.tls.as_ref().map(super::tls::Server::config),
+    })
 }
 
 fn failure(name: &'static str, place: String, source: io::Error) -> BindFailure {
     if source.kind() == io::ErrorKind::AddrInUse {
         BindFailure::Taken { name, place }
     } else {
-        BindFailure::Other { name, place, source }
+        BindFailure::Other {
+            name,
+            place,
+            source,
+        }
     }
 }
 
@@ -131,8 +139,12 @@ async fn accept_tcp<I: Inner>(
 ) {
     let acceptor = tls.map(TlsAcceptor::from);
     while let Some(place) = place(places, drain).await {
-        let Some(accepted) = unless(drain, listener.accept()).await else { return };
-        let Some((stream, _)) = taken(accepted).await else { continue };
+        let Some(accepted) = unless(drain, listener.accept()).await else {
+            return;
+        };
+        let Some((stream, _)) = taken(accepted).await else {
+            continue;
+        };
         drop(stream.set_nodelay(true));
         let (door, drain, acceptor) = (door.clone(), drain.clone(), acceptor.clone());
         tasks.spawn(async move {
@@ -156,8 +168,12 @@ async fn accept_unix<I: Inner>(
     (door, tasks, drain): Shared<'_, I>,
 ) {
     while let Some(place) = place(places, drain).await {
-        let Some(accepted) = unless(drain, listener.accept()).await else { return };
-        let Some((stream, _)) = taken(accepted).await else { continue };
+        let Some(accepted) = unless(drain, listener.accept()).await else {
+            return;
+        };
+        let Some((stream, _)) = taken(accepted).await else {
+            continue;
+        };
         let (door, drain) = (door.clone(), drain.clone());
         tasks.spawn(async move {
             let _place = place;
@@ -168,7 +184,9 @@ async fn accept_unix<I: Inner>(
 
 /// A place for one more connection; `None` when the listener drains.
 async fn place(places: &Arc<Semaphore>, drain: &CancellationToken) -> Option<OwnedSemaphorePermit> {
-    unless(drain, Arc::clone(places).acquire_owned()).await?.ok()
+    unless(drain, Arc::clone(places).acquire_owned())
+        .await?
+        .ok()
 }
 
 async fn unless<T>(drain: &CancellationToken, wanted: impl Future<Output = T>) -> Option<T> {

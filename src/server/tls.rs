@@ -22,10 +22,17 @@ impl Server {
             .with_safe_default_protocol_versions()
             .map_err(TlsFault::Provider)?
             .with_no_client_auth()
-            .with_single_cert(certificates(&certificate)?, private_key(key.expose().as_bytes())?)
+            .with_single_cert(
+                certificates(&certificate)?,
+                private_key(key.expose().as_bytes())?,
+            )
             .map_err(TlsFault::Pair)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { certificate, key: Arc::new(key), config: Arc::new(config) })
+        Ok(Self {
+            certificate,
+            key: Arc::new(key),
+            config: Arc::new(config),
+        })
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {

@@ -29,14 +29,46 @@ pub enum Stage {
 
 /// Every stage, in order, with its name and what happens in it.
 pub const STAGES: [(Stage, &str, &str); 8] = [
-    (Stage::Admit, "admit", "framing, host, origin and limits are checked at the front door"),
-    (Stage::Find, "find", "the account and the operation are found"),
-    (Stage::Prepare, "prepare", "hop-by-hop and private headers go, the family's headers come"),
-    (Stage::Token, "token", "a token that has not expired is at hand"),
-    (Stage::Connect, "connect", "a connection to the platform is at hand"),
-    (Stage::Send, "send", "the call is sent and the head of the reply is here"),
-    (Stage::Verdict, "verdict", "the reply is judged by the family's rule"),
-    (Stage::Reply, "reply", "the reply is cleaned for the downstream"),
+    (
+        Stage::Admit,
+        "admit",
+        "framing, host, origin and limits are checked at the front door",
+    ),
+    (
+        Stage::Find,
+        "find",
+        "the account and the operation are found",
+    ),
+    (
+        Stage::Prepare,
+        "prepare",
+        "hop-by-hop and private headers go, the family's headers come",
+    ),
+    (
+        Stage::Token,
+        "token",
+        "a token that has not expired is at hand",
+    ),
+    (
+        Stage::Connect,
+        "connect",
+        "a connection to the platform is at hand",
+    ),
+    (
+        Stage::Send,
+        "send",
+        "the call is sent and the head of the reply is here",
+    ),
+    (
+        Stage::Verdict,
+        "verdict",
+        "the reply is judged by the family's rule",
+    ),
+    (
+        Stage::Reply,
+        "reply",
+        "the reply is cleaned for the downstream",
+    ),
 ];
 
 /// What each stage of one call cost. A stage that comes twice (a call is repeated with a new
@@ -52,7 +84,11 @@ impl Timing {
     /// Starts the clock.
     pub fn start() -> Self {
         let now = Instant::now();
-        Self { started: now, marked: now, spent: [Duration::ZERO; STAGES.len()] }
+        Self {
+            started: now,
+            marked: now,
+            spent: [Duration::ZERO; STAGES.len()],
+        }
     }
 
     /// Ends a stage: the time since the last mark is its cost.
@@ -79,7 +115,10 @@ impl Timing {
 
     /// Each stage with its cost.
     pub fn stages(&self) -> impl Iterator<Item = (&'static str, Duration)> {
-        STAGES.iter().zip(self.spent).map(|((_, name, _), spent)| (*name, spent))
+        STAGES
+            .iter()
+            .zip(self.spent)
+            .map(|((_, name, _), spent)| (*name, spent))
     }
 
     /// As the value of a `Server-Timing` header, in milliseconds.
@@ -125,6 +164,12 @@ mod tests {
         let mut timing = Timing::start();
         timing.add(Stage::Token, Duration::from_micros(1234));
         let header = timing.header();
-        assert!(header.to_str().unwrap().starts_with("token;dur=1.234, total;dur="), "{header:?}");
+        assert!(
+            header
+                .to_str()
+                .unwrap()
+                .starts_with("token;dur=1.234, total;dur="),
+            "{header:?}"
+        );
     }
 }

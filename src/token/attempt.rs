@@ -35,21 +35,35 @@ impl Attempt {
     /// Logs in once.
     pub(super) async fn run(&self, deadline: Instant) -> Result<Granted, LoginFailure> {
         let request = self.request()?;
-        let sent =
-            self.upstream.send(request, deadline).await.map_err(LoginFailure::Unreachable)?;
+        let sent = self
+            .upstream
+            .send(request, deadline)
+            .await
+            .map_err(LoginFailure::Unreachable)?;
         let (head, body) = sent.reply.into_parts();
-        let answer = body.read(ANSWER_MAX).await.map_err(LoginFailure::Unreadable)?;
+        let answer = body
+            .read(ANSWER_MAX)
+            .await
+            .map_err(LoginFailure::Unreadable)?;
         self.read(head.status, &answer)
     }
 
     fn request(&self) -> Result<Request<Body>, LoginFailure> {
-        let fields = || self.fields.iter().map(|(name, secret)| (name.as_str(), secret.expose()));
+        let fields = || {
+            self.fields
+                .iter()
+                .map(|(name, secret)| (name.as_str(), secret.expose()))
+        };
         let (content_type, body) = match self.login.encoding {
             Encoding::Form => ("application/x-www-form-urlencoded", form::encode(fields())),
             Encoding::Json => {
-                let object: serde_json::Map<String, serde_json::Value> =
-                    fields().map(|(name, value)| (name.to_owned(), value.into())).collect();
-                ("application/json", serde_json::Value::Object(object).to_string())
+                let object: serde_json::Map<String, serde_json::Value> = fields()
+                    .map(|(name, value)| (name.to_owned(), value.into()))
+                    .collect();
+                (
+                    "application/json",
+                    serde_json::Value::Object(object).to_string(),
+                )
             }
         };
         let mut request = Request::builder()
@@ -60,7 +74,9 @@ impl Attempt {
             .body(Body::held(body))
             .map_err(|error| LoginFailure::Unmakable(Arc::new(error)))?;
         for (name, value) in &self.login.headers {
-            request.headers_mut().insert(HeaderName::clone(name), value.clone());
+            request
+                .headers_mut()
+                .insert(HeaderName::clone(name), value.clone());
         }
         request.headers_mut().remove(AUTHORIZATION);
         Ok(request)
@@ -77,18 +93,29 @@ impl Attempt {
             None => None,
         };
         if refused {
-            return Err(LoginFailure::Refused { status: status.as_u16(), code });
+            return Err(LoginFailure::Refused {
+                status: status.as_u16(),
+                code,
+            });
         }
         if !status.is_success() {
-            return Err(LoginFailure::Status { status: status.as_u16() });
+            return Err(LoginFailure::Status {
+                status: status.as_u16(),
+            });
         }
         let token = find(answer, &self.login.token)?;
         if let Some((_, accepted)) = &self.login.accepted
             && !code.is_some_and(|code| accepted.contains(&code))
         {
-            return Err(LoginFailure::Refused { status: status.as_u16(), code });
+            return Err(LoginFailure::Refused {
+                status: status.as_u16(),
+                code,
+            });
         }
-        let token = token.as_ref().and_then(Scalar::text).ok_or(LoginFailure::NoToken)?;
+        let token = token
+            .as_ref()
+            .and_then(Scalar::text)
+            .ok_or(LoginFailure::NoToken)?;
         let header = header(&self.authorization, token)?;
         let told = match &self.login.lifetime_at {
             Some(query) => find(answer, query)?.and_then(|seconds| seconds.integer()),
@@ -100,7 +127,11 @@ impl Attempt {
             .map_or(self.login.lifetime, |seconds| {
                 Duration::from_secs(seconds.min(LIFETIME_S_MAX))
             });
-        Ok(Granted { text: Secret::new(token.to_owned()), header, lifetime })
+        Ok(Granted {
+            text: Secret::new(token.to_owned()),
+            header,
+            lifetime,
+        })
     }
 }
 
@@ -117,8 +148,8 @@ fn header(scheme: &str, token: &str) -> Result<HeaderValue, LoginFailure> {
     if token.len() > TOKEN_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(LoginFailure::BadToken);
     }
-    let mut value = HeaderValue::try_from(format!("{scheme} {token}"))
-        .map_err(|_| LoginFailure::BadToken)?;
+    let mut value =
+        HeaderValue::try_from(format!("{scheme} {token}")).map_err(|_| LoginFailure::BadToken)?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -140,7 +171,10 @@ mod tests {
         assert!(header("Token", "ab+/=").unwrap().is_sensitive());
         assert!(matches!(header("Token", ""), Err(LoginFailure::NoToken)));
         for bad in ["a\r\nX: y", "a b", "a\0", "é", &"x".repeat(9000)] {
-            assert!(matches!(header("Token", bad), Err(LoginFailure::BadToken)), "{bad:?}");
+            assert!(
+                matches!(header("Token", bad), Err(LoginFailure::BadToken)),
+                "{bad:?}"
+            );
         }
     }
 }

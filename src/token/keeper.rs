@@ -79,7 +79,12 @@ impl Keeper {
     ) -> Self {
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
-            attempt: Attempt { login, authorization, fields, upstream },
+            attempt: Attempt {
+                login,
+                authorization,
+                fields,
+                upstream,
+            },
             pace,
             current: ArcSwapOption::empty(),
             state: Mutex::default(),
@@ -162,7 +167,10 @@ impl Inner {
         if retry_in.is_zero() || state.under_way {
             return Ok(());
         }
-        Err(NoToken::LoginFailed { failure: failure.clone(), retry_in })
+        Err(NoToken::LoginFailed {
+            failure: failure.clone(),
+            retry_in,
+        })
     }
 
     fn reject(self: &Arc<Self>, generation: Generation) -> bool {
@@ -254,7 +262,10 @@ impl Inner {
     /// Notes a failed login, and says when to try again: exponential, with full jitter above the
     /// half.
     fn back_off(&self, state: &mut State, failure: LoginFailure) -> Instant {
-        let doubled = self.pace.backoff.saturating_mul(1 << state.failures.min(16));
+        let doubled = self
+            .pace
+            .backoff
+            .saturating_mul(1 << state.failures.min(16));
         let longest = doubled.min(self.pace.backoff_max);
         let longest_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
         let wait = Duration::from_millis(fastrand::u64(longest_ms / 2..=longest_ms));

@@ -28,7 +28,9 @@ impl BaseUrl {
         }
         let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
         let parts = uri.into_parts();
-        let scheme = parts.scheme.ok_or("it has no scheme: it must begin with https:// or http://")?;
+        let scheme = parts
+            .scheme
+            .ok_or("it has no scheme: it must begin with https:// or http://")?;
         let default_port = match scheme.as_str() {
             "https" => 443,
             "http" => 80,
@@ -38,7 +40,10 @@ impl BaseUrl {
         if authority.as_str().contains('@') {
             return Err("it has credentials in it");
         }
-        let bare = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let bare = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
         if bare.is_empty() || ServerName::try_from(bare).is_err() {
             return Err("its host is neither a name nor an address");
         }
@@ -48,12 +53,21 @@ impl BaseUrl {
             None => default_port,
             Some(port) => port.as_str().parse().map_err(|_| "its port is no port")?,
         };
-        let path = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
+        let path = parts
+            .path_and_query
+            .as_ref()
+            .map_or("/", PathAndQuery::as_str);
         if path.contains('?') {
             return Err("it has a query");
         }
         let prefix = path.trim_end_matches('/').to_owned();
-        Ok(Self { scheme, authority, host, port, prefix })
+        Ok(Self {
+            scheme,
+            authority,
+            host,
+            port,
+            prefix,
+        })
     }
 
     /// Whether it is spoken to over TLS.
@@ -74,7 +88,10 @@ impl BaseUrl {
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            || self
+                .host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
     }
 
     pub(super) fn host_header(&self) -> HeaderValue {
@@ -86,7 +103,9 @@ impl BaseUrl {
     pub(super) fn below(&self, path: &Uri) -> Result<Uri, SendFailure> {
         let path_and_query = path.path_and_query().map_or("/", PathAndQuery::as_str);
         let path_and_query = if self.prefix.is_empty() {
-            path.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+            path.path_and_query()
+                .cloned()
+                .unwrap_or_else(|| PathAndQuery::from_static("/"))
         } else {
             let joined = format!("{}{path_and_query}", self.prefix);
             PathAndQuery::try_from(joined).map_err(|_| SendFailure::Target)?
@@ -131,12 +150,25 @@ mod tests {
     #[test]
     fn a_base_url_is_scheme_host_port_and_prefix() {
         for (text, shown, host, port) in [
-            ("https://api.airudder.com", "https://api.airudder.com", "api.airudder.com", 443),
-            ("http://127.0.0.1:7080/", "http://127.0.0.1:7080", "127.0.0.1", 7080),
+            (
+                "https://api.airudder.com",
+                "https://api.airudder.com",
+                "api.airudder.com",
+                443,
+            ),
+            (
+                "http://127.0.0.1:7080/",
+                "http://127.0.0.1:7080",
+                "127.0.0.1",
+                7080,
+            ),
             ("http://[::1]:80/a/b/", "http://[::1]:80/a/b", "::1", 80),
         ] {
             let base = BaseUrl::parse(text).unwrap();
-            assert_eq!((base.to_string().as_str(), base.host(), base.port()), (shown, host, port));
+            assert_eq!(
+                (base.to_string().as_str(), base.host(), base.port()),
+                (shown, host, port)
+            );
         }
         for text in [
             "",

@@ -27,7 +27,13 @@ pub(super) fn attach(
             lease.give_back(progress.is_finished());
             return Body::Empty;
         }
-        Body::stream(ReplyBody { incoming, lease: Some(lease), progress, idle, timer: None })
+        Body::stream(ReplyBody {
+            incoming,
+            lease: Some(lease),
+            progress,
+            idle,
+            timer: None,
+        })
     })
 }
 

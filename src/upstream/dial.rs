@@ -30,7 +30,9 @@ pub(super) enum Connection {
 impl Dialer {
     pub(super) fn new(base: BaseUrl, tls: Arc<rustls::ClientConfig>) -> Self {
         let name = ServerName::try_from(base.host().to_owned()).ok();
-        let tls = name.filter(|_| base.is_tls()).map(|name| (TlsConnector::from(tls), name));
+        let tls = name
+            .filter(|_| base.is_tls())
+            .map(|name| (TlsConnector::from(tls), name));
         Self { base, tls }
     }
 
@@ -46,8 +48,12 @@ impl Dialer {
             .collect();
         let stream = connect(&addresses, deadline).await?;
         // Small writes are whole requests here: waiting to join them only delays.
-        stream.set_nodelay(true).map_err(|error| SendFailure::Connect(Arc::new(error)))?;
-        let Some((connector, name)) = &self.tls else { return Ok(Connection::Plain(stream)) };
+        stream
+            .set_nodelay(true)
+            .map_err(|error| SendFailure::Connect(Arc::new(error)))?;
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Connection::Plain(stream));
+        };
         let handshake = connector.connect(name.clone(), stream);
         let stream = timeout_at(deadline, handshake)
             .await

@@ -60,7 +60,10 @@ impl Progress {
     }
 
     fn fault(&self) -> Option<BodyFault> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The moment up to which the reply may be waited for.

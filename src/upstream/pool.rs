@@ -66,7 +66,12 @@ enum Link {
 
 impl Pool {
     pub(super) fn new(options: Options, tasks: TaskTracker) -> Self {
-        let Options { base, protocol, tls, limits } = options;
+        let Options {
+            base,
+            protocol,
+            tls,
+            limits,
+        } = options;
         Self {
             http2_wanted: protocol != Protocol::Http1
                 && (base.is_tls() || protocol == Protocol::Http2),
@@ -120,7 +125,12 @@ impl Pool {
         if let Link::Http2(shared) = &link {
             shared.calls.fetch_add(1, Ordering::Relaxed);
         }
-        Lease { pool: Arc::clone(self), link, reused, _place: place }
+        Lease {
+            pool: Arc::clone(self),
+            link,
+            reused,
+            _place: place,
+        }
     }
 
     /// An open connection that can take a call now.
@@ -172,7 +182,10 @@ impl Pool {
             .await
             .map_err(|error| SendFailure::Handshake(Arc::new(error)))?;
         self.tasks.spawn(drive(driver));
-        let shared = Arc::new(Shared { sender, calls: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            sender,
+            calls: AtomicUsize::new(0),
+        });
         let mut state = self.lock();
         state.speaks_http1 = false;
         state.shared.push(Arc::clone(&shared));
@@ -263,7 +276,11 @@ struct Waiting<'c>(&'c AtomicUsize);
 impl<'c> Waiting<'c> {
     fn enter(count: &'c AtomicUsize, max: usize) -> Result<Self, SendFailure> {
         let waiting = Self(count);
-        if count.fetch_add(1, Ordering::Relaxed) >= max { Err(SendFailure::Crowded) } else { Ok(waiting) }
+        if count.fetch_add(1, Ordering::Relaxed) >= max {
+            Err(SendFailure::Crowded)
+        } else {
+            Ok(waiting)
+        }
     }
 }
 

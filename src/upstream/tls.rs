@@ -31,7 +31,10 @@ impl Client {
     /// Makes a TLS client.
     pub fn new(material: Material, protocol: Protocol) -> Result<Self, TlsFault> {
         let config = Arc::new(client(&material, protocol)?);
-        Ok(Self { material: Arc::new(material), config })
+        Ok(Self {
+            material: Arc::new(material),
+            config,
+        })
     }
 
     pub(super) fn config(&self) -> Arc<ClientConfig> {
@@ -41,8 +44,7 @@ impl Client {
 
 impl PartialEq for Client {
     fn eq(&self, other: &Self) -> bool {
-        self.material == other.material
-            && self.config.alpn_protocols == other.config.alpn_protocols
+        self.material == other.material && self.config.alpn_protocols == other.config.alpn_protocols
     }
 }
 
@@ -74,7 +76,9 @@ pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 }
 
 fn client(material: &Material, protocol: Protocol) -> Result<ClientConfig, TlsFault> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     if let Some(pem) = &material.extra_ca {
         for certificate in certificates(pem)? {
             roots.add(certificate).map_err(TlsFault::Root)?;
@@ -101,7 +105,9 @@ fn client(material: &Material, protocol: Protocol) -> Result<ClientConfig, TlsFa
 /// The certificates in a PEM text.
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    all.ok().filter(|all| !all.is_empty()).ok_or(TlsFault::NoCertificate)
+    all.ok()
+        .filter(|all| !all.is_empty())
+        .ok_or(TlsFault::NoCertificate)
 }
 
 /// The private key in a PEM text.

@@ -140,7 +140,11 @@ impl Diagnostic for Fault {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        if self.help.is_empty() { None } else { Some(Box::new(&self.help)) }
+        if self.help.is_empty() {
+            None
+        } else {
+            Some(Box::new(&self.help))
+        }
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -178,7 +182,10 @@ impl Faults {
 
     /// Whether any fault makes the files unusable.
     pub fn any_error(&self) -> bool {
-        self.list.borrow().iter().any(|fault| fault.severity == Severity::Error)
+        self.list
+            .borrow()
+            .iter()
+            .any(|fault| fault.severity == Severity::Error)
     }
 
     /// All faults, in the order of file and line; those without a place come first.

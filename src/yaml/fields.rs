@@ -15,11 +15,19 @@ impl<'n> Fields<'n> {
     /// Opens a mapping; anything else is a fault and gives `None`.
     pub fn open(node: &'n Node, faults: &'n Faults) -> Option<Self> {
         match &node.value {
-            Value::Map(entries) => Some(Self { node: Some(node), faults, entries, asked: Vec::new() }),
+            Value::Map(entries) => Some(Self {
+                node: Some(node),
+                faults,
+                entries,
+                asked: Vec::new(),
+            }),
             _ => {
                 faults.push(
-                    Fault::at(node, format!("expected keys and values, found {}", node.kind()))
-                        .help("write `key: value` lines, indented under the name"),
+                    Fault::at(
+                        node,
+                        format!("expected keys and values, found {}", node.kind()),
+                    )
+                    .help("write `key: value` lines, indented under the name"),
                 );
                 None
             }
@@ -29,7 +37,12 @@ impl<'n> Fields<'n> {
     /// Opens a mapping that may be left out; one that is no mapping is a fault and reads as empty.
     pub fn open_or_empty(node: Option<&'n Node>, faults: &'n Faults) -> Self {
         node.and_then(|node| Self::open(node, faults))
-            .unwrap_or(Self { node: None, faults, entries: &[], asked: Vec::new() })
+            .unwrap_or(Self {
+                node: None,
+                faults,
+                entries: &[],
+                asked: Vec::new(),
+            })
     }
 
     /// The node under a key, if it is there and not null.
@@ -94,7 +107,9 @@ impl<'n> Fields<'n> {
                 |known| format!("did you mean `{known}`?"),
             );
             self.faults.push(
-                Fault::at(key, format!("unknown key `{text}`")).label("not known here").help(help),
+                Fault::at(key, format!("unknown key `{text}`"))
+                    .label("not known here")
+                    .help(help),
             );
         }
     }

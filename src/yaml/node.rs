@@ -61,13 +61,19 @@ pub enum Value {
 impl Source {
     /// Names a text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        Arc::new(Self {
+            name: name.into(),
+            text: text.into(),
+        })
     }
 
     /// The span in bytes, as the fault renderer wants it.
     pub(super) fn byte_span(&self, span: Span) -> SourceSpan {
         let byte = |chars: usize| {
-            self.text.char_indices().nth(chars).map_or(self.text.len(), |(at, _)| at)
+            self.text
+                .char_indices()
+                .nth(chars)
+                .map_or(self.text.len(), |(at, _)| at)
         };
         let (start, end) = (byte(span.start), byte(span.end));
         let shown = self.text.get(start..end).unwrap_or_default();
@@ -98,9 +104,10 @@ impl Node {
     /// The value under a key, where the node is a mapping that has it.
     pub fn child(&self, key: &str) -> Option<&Node> {
         match &self.value {
-            Value::Map(entries) => {
-                entries.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
-            }
+            Value::Map(entries) => entries
+                .iter()
+                .find(|(name, _)| name.text() == Some(key))
+                .map(|(_, value)| value),
             _ => None,
         }
     }
@@ -118,8 +125,12 @@ pub fn parse(source: &Arc<Source>, faults: &Faults) -> Option<Node> {
         );
         return None;
     }
-    let mut builder =
-        Builder { source, parser: Parser::new_from_str(&source.text), nodes: 0, faults };
+    let mut builder = Builder {
+        source,
+        parser: Parser::new_from_str(&source.text),
+        nodes: 0,
+        faults,
+    };
     match builder.document() {
         Ok(node) => Some(node),
         Err(fault) => {
@@ -146,13 +157,20 @@ impl<'a> Builder<'a> {
             match event {
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
                 Event::StreamEnd => {
-                    let empty = Span { start: 0, end: 0, line: 1, column: 1 };
+                    let empty = Span {
+                        start: 0,
+                        end: 0,
+                        line: 1,
+                        column: 1,
+                    };
                     return Ok(root.unwrap_or_else(|| self.node(empty, Value::Null)));
                 }
                 _ if root.is_some() => {
-                    return Err(self.fault(span, "a second document in one file").help_boxed(
-                        "keep one document a file: remove the `---` and what follows it",
-                    ));
+                    return Err(self
+                        .fault(span, "a second document in one file")
+                        .help_boxed(
+                            "keep one document a file: remove the `---` and what follows it",
+                        ));
                 }
                 event => root = Some(self.value(event, span, 0)?),
             }
@@ -175,7 +193,13 @@ impl<'a> Builder<'a> {
                 if plain && matches!(text.as_ref(), "" | "~" | "null") {
                     return Ok(self.node(span, Value::Null));
                 }
-                Ok(self.node(span, Value::Scalar { text: text.into_owned(), plain }))
+                Ok(self.node(
+                    span,
+                    Value::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    },
+                ))
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_extras(span, anchor, tag.is_some())?;
@@ -197,7 +221,10 @@ impl<'a> Builder<'a> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
-                let whole = Span { end: span.end.max(start.end), ..start };
+                let whole = Span {
+                    end: span.end.max(start.end),
+                    ..start
+                };
                 return Ok(self.node(whole, Value::List(items)));
             }
             items.push(self.value(event, span, depth + 1)?);
@@ -209,7 +236,10 @@ impl<'a> Builder<'a> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                let whole = Span { end: span.end.max(start.end), ..start };
+                let whole = Span {
+                    end: span.end.max(start.end),
+                    ..start
+                };
                 return Ok(self.node(whole, Value::Map(entries)));
             }
             let key = self.value(event, span, depth + 1)?;
@@ -270,12 +300,24 @@ impl<'a> Builder<'a> {
                 )
                 .help("look at the indentation and quotes of this line and the one before it"),
             )),
-            None => Ok((Event::StreamEnd, Span { start: 0, end: 0, line: 1, column: 1 })),
+            None => Ok((
+                Event::StreamEnd,
+                Span {
+                    start: 0,
+                    end: 0,
+                    line: 1,
+                    column: 1,
+                },
+            )),
         }
     }
 
     fn node(&self, span: Span, value: Value) -> Node {
-        Node { source: Arc::clone(self.source), span, value }
+        Node {
+            source: Arc::clone(self.source),
+            span,
+            value,
+        }
     }
 
     fn fault(&self, span: Span, message: &str) -> Box<Fault> {
@@ -294,7 +336,12 @@ impl HelpBoxed for Box<Fault> {
 }
 
 fn place(start: saphyr_parser::Marker, end: saphyr_parser::Marker) -> Span {
-    Span { start: start.index(), end: end.index(), line: start.line(), column: start.col() + 1 }
+    Span {
+        start: start.index(),
+        end: end.index(),
+        line: start.line(),
+        column: start.col() + 1,
+    }
 }
 
 const BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -308,7 +355,11 @@ mod tests {
     fn faults_of(text: &str) -> Vec<String> {
         let faults = Faults::new();
         parse(&Source::new("t.yaml", text), &faults);
-        faults.into_sorted().iter().map(ToString::to_string).collect()
+        faults
+            .into_sorted()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]

@@ -35,7 +35,10 @@ fn scalar<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Option<T> {
     let Some(text) = node.text() else {
-        faults.push(Fault::at(node, format!("expected {expected}, found {}", node.kind())));
+        faults.push(Fault::at(
+            node,
+            format!("expected {expected}, found {}", node.kind()),
+        ));
         return None;
     };
     let value = parse(text);
@@ -79,7 +82,9 @@ impl Read for u64 {
     const EXAMPLE: &'static str = "100";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "a whole number from 0", |text| text.parse().ok())
+        scalar(node, faults, "a whole number from 0", |text| {
+            text.parse().ok()
+        })
     }
 }
 
@@ -105,23 +110,29 @@ impl Read for Duration {
     const EXAMPLE: &'static str = "30s";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "a duration such as 500ms, 30s, 5m or 24h", |text| {
-            let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, unit) = text.split_at(digits);
-            let number: u64 = number.parse().ok()?;
-            let ms = match unit {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" => 60_000,
-                "h" => 3_600_000,
-                "d" => 86_400_000,
-                _ => return None,
-            };
-            number
-                .checked_mul(ms)
-                .filter(|ms| (1..=DURATION_MS_MAX).contains(ms))
-                .map(Duration::from_millis)
-        })
+        scalar(
+            node,
+            faults,
+            "a duration such as 500ms, 30s, 5m or 24h",
+            |text| {
+                let digits =
+                    text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                let (number, unit) = text.split_at(digits);
+                let number: u64 = number.parse().ok()?;
+                let ms = match unit {
+                    "ms" => 1,
+                    "s" => 1_000,
+                    "m" => 60_000,
+                    "h" => 3_600_000,
+                    "d" => 86_400_000,
+                    _ => return None,
+                };
+                number
+                    .checked_mul(ms)
+                    .filter(|ms| (1..=DURATION_MS_MAX).contains(ms))
+                    .map(Duration::from_millis)
+            },
+        )
     }
 }
 
@@ -129,19 +140,25 @@ impl Read for Bytes {
     const EXAMPLE: &'static str = "64KiB";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "a size such as 65536, 64KiB, 1MiB or 2GiB", |text| {
-            let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, unit) = text.split_at(digits);
-            let number: u64 = number.parse().ok()?;
-            let scale = match unit {
-                "" => 1,
-                "KiB" => 1 << 10,
-                "MiB" => 1 << 20,
-                "GiB" => 1_u64 << 30,
-                _ => return None,
-            };
-            number.checked_mul(scale).map(Bytes)
-        })
+        scalar(
+            node,
+            faults,
+            "a size such as 65536, 64KiB, 1MiB or 2GiB",
+            |text| {
+                let digits =
+                    text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                let (number, unit) = text.split_at(digits);
+                let number: u64 = number.parse().ok()?;
+                let scale = match unit {
+                    "" => 1,
+                    "KiB" => 1 << 10,
+                    "MiB" => 1 << 20,
+                    "GiB" => 1_u64 << 30,
+                    _ => return None,
+                };
+                number.checked_mul(scale).map(Bytes)
+            },
+        )
     }
 }
 
@@ -149,13 +166,20 @@ impl Read for Name {
     const EXAMPLE: &'static str = "a-name";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "a name of lower-case letters, digits, `-`, `_` or `.`", |text| {
-            let fits = (1..=64).contains(&text.len())
-                && text.bytes().all(|b| {
-                    b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.')
-                });
-            fits.then(|| Name(text.to_owned()))
-        })
+        scalar(
+            node,
+            faults,
+            "a name of lower-case letters, digits, `-`, `_` or `.`",
+            |text| {
+                let fits = (1..=64).contains(&text.len())
+                    && text.bytes().all(|b| {
+                        b.is_ascii_lowercase()
+                            || b.is_ascii_digit()
+                            || matches!(b, b'-' | b'_' | b'.')
+                    });
+                fits.then(|| Name(text.to_owned()))
+            },
+        )
     }
 }
 
@@ -163,7 +187,9 @@ impl Read for PathBuf {
     const EXAMPLE: &'static str = "/etc/pintle/file";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "a path", |text| (!text.is_empty()).then(|| Self::from(text)))
+        scalar(node, faults, "a path", |text| {
+            (!text.is_empty()).then(|| Self::from(text))
+        })
     }
 }
 
@@ -171,9 +197,12 @@ impl Read for SocketAddr {
     const EXAMPLE: &'static str = "127.0.0.1:7070";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "an address such as 127.0.0.1:7070 or [::1]:7070", |text| {
-            text.parse().ok()
-        })
+        scalar(
+            node,
+            faults,
+            "an address such as 127.0.0.1:7070 or [::1]:7070",
+            |text| text.parse().ok(),
+        )
     }
 }
 
@@ -181,14 +210,19 @@ impl Read for http::Method {
     const EXAMPLE: &'static str = "POST";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "GET, POST, PUT, PATCH or DELETE", |text| match text {
-            "GET" => Some(Self::GET),
-            "POST" => Some(Self::POST),
-            "PUT" => Some(Self::PUT),
-            "PATCH" => Some(Self::PATCH),
-            "DELETE" => Some(Self::DELETE),
-            _ => None,
-        })
+        scalar(
+            node,
+            faults,
+            "GET, POST, PUT, PATCH or DELETE",
+            |text| match text {
+                "GET" => Some(Self::GET),
+                "POST" => Some(Self::POST),
+                "PUT" => Some(Self::PUT),
+                "PATCH" => Some(Self::PATCH),
+                "DELETE" => Some(Self::DELETE),
+                _ => None,
+            },
+        )
     }
 }
 
@@ -196,7 +230,9 @@ impl Read for http::HeaderName {
     const EXAMPLE: &'static str = "content-type";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "the name of a header", |text| text.parse().ok())
+        scalar(node, faults, "the name of a header", |text| {
+            text.parse().ok()
+        })
     }
 }
 
@@ -204,9 +240,12 @@ impl Read for http::HeaderValue {
     const EXAMPLE: &'static str = "application/json";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "the value of a header, without line breaks", |text| {
-            text.parse().ok()
-        })
+        scalar(
+            node,
+            faults,
+            "the value of a header, without line breaks",
+            |text| text.parse().ok(),
+        )
     }
 }
 
@@ -217,8 +256,11 @@ impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
         let Value::List(items) = &node.value else {
             faults.push(
-                Fault::at(node, format!("expected a list, found {}", node.kind()))
-                    .help(format!("write `[{}]`, or one `- {}` a line", T::EXAMPLE, T::EXAMPLE)),
+                Fault::at(node, format!("expected a list, found {}", node.kind())).help(format!(
+                    "write `[{}]`, or one `- {}` a line",
+                    T::EXAMPLE,
+                    T::EXAMPLE
+                )),
             );
             return None;
         };
@@ -233,8 +275,11 @@ impl<K: Read, V: Read> Read for Entries<K, V> {
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             faults.push(
-                Fault::at(node, format!("expected keys and values, found {}", node.kind()))
-                    .help(format!("write `{}: {}` lines", K::EXAMPLE, V::EXAMPLE)),
+                Fault::at(
+                    node,
+                    format!("expected keys and values, found {}", node.kind()),
+                )
+                .help(format!("write `{}: {}` lines", K::EXAMPLE, V::EXAMPLE)),
             );
             return None;
         };
@@ -242,8 +287,10 @@ impl<K: Read, V: Read> Read for Entries<K, V> {
             .iter()
             .map(|(key, value)| (K::read(key, faults), V::read(value, faults)))
             .collect();
-        let read: Option<Vec<_>> =
-            read.into_iter().map(|(key, value)| Some((key?, value?))).collect();
+        let read: Option<Vec<_>> = read
+            .into_iter()
+            .map(|(key, value)| Some((key?, value?)))
+            .collect();
         read.map(Entries)
     }
 }
@@ -265,12 +312,23 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_are_read_with_their_units() {
-        assert_eq!(read::<Duration>("500ms").unwrap(), Duration::from_millis(500));
-        assert_eq!(read::<Duration>("24h").unwrap(), Duration::from_secs(86_400));
+        assert_eq!(
+            read::<Duration>("500ms").unwrap(),
+            Duration::from_millis(500)
+        );
+        assert_eq!(
+            read::<Duration>("24h").unwrap(),
+            Duration::from_secs(86_400)
+        );
         assert_eq!(read::<Bytes>("64KiB").unwrap(), Bytes(65_536));
         assert_eq!(read::<Bytes>("7").unwrap(), Bytes(7));
         for text in ["5", "-1s", "1.5s", "s", "99999999999999999999h", "0s"] {
-            assert!(read::<Duration>(text).unwrap_err().contains("is not a duration"), "{text}");
+            assert!(
+                read::<Duration>(text)
+                    .unwrap_err()
+                    .contains("is not a duration"),
+                "{text}"
+            );
         }
         assert!(read::<Bytes>("64KB").unwrap_err().contains("is not a size"));
     }

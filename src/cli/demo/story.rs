@@ -34,30 +34,45 @@ struct Reply {
 /// Makes the calls one after the other and tells of each.
 pub(super) async fn tell(sandbox: &Sandbox, app: &App) -> Result<(), Failure> {
     let local = local(app);
-    let ink = Ink { on: print::colour_on_stdout() };
+    let ink = Ink {
+        on: print::colour_on_stdout(),
+    };
     print::line(&format!(
         "{}\n\n  sandbox  {}  stands in for the platform: no account is needed\n  \
          pintle   {local}  where your applications call, without credentials\n",
         ink.bold("Pintle joins your systems to the AI Rudder platform."),
         sandbox.url(),
     ));
-    let teller = Teller { sandbox, local, ink, client: Client::builder(TokioExecutor::new()).build_http() };
+    let teller = Teller {
+        sandbox,
+        local,
+        ink,
+        client: Client::builder(TokioExecutor::new()).build_http(),
+    };
     teller.step(1, &list_robots()).await?;
     let created = teller.step(2, &create_workflow()).await?;
     let created: Value = serde_json::from_slice(&created.body)?;
-    let workflow = created.pointer("/data/workflow_id").and_then(Value::as_str).unwrap_or("");
+    let workflow = created
+        .pointer("/data/workflow_id")
+        .and_then(Value::as_str)
+        .unwrap_or("");
     teller.step(3, &add_rows(workflow)).await?;
     teller.step(4, &refused(workflow)).await?;
     teller.step(5, &reserved()).await?;
     let logins = sandbox.logins();
-    print::line(&format!("Five calls, {logins} login, and no credentials in any of them."));
+    print::line(&format!(
+        "Five calls, {logins} login, and no credentials in any of them."
+    ));
     Ok(())
 }
 
 /// What is left to try while both servers stay up.
 pub(super) fn farewell(sandbox: &Sandbox, app: &App) {
     let local = local(app);
-    let admin = app.addresses().admin.map(|address| format!("http://{address}"));
+    let admin = app
+        .addresses()
+        .admin
+        .map(|address| format!("http://{address}"));
     print::line(&format!(
         "\nBoth stay up. Try, in another terminal:\n\n  \
          curl -i {local}/service/cloud/robot\n  \
@@ -70,7 +85,10 @@ pub(super) fn farewell(sandbox: &Sandbox, app: &App) {
 }
 
 fn local(app: &App) -> String {
-    app.addresses().local.map(|address| format!("http://{address}")).unwrap_or_default()
+    app.addresses()
+        .local
+        .map(|address| format!("http://{address}"))
+        .unwrap_or_default()
 }
 
 fn list_robots() -> Step {
@@ -143,9 +161,15 @@ struct Teller<'s> {
 impl Teller<'_> {
     async fn step(&self, number: usize, step: &Step) -> Result<Reply, Failure> {
         let ink = self.ink;
-        print::line(&format!("{} {}", ink.bold(&format!("{number}. {}.", step.title)), ink.dim(step.why)));
+        print::line(&format!(
+            "{} {}",
+            ink.bold(&format!("{number}. {}.", step.title)),
+            ink.dim(step.why)
+        ));
         let text = step.body.as_ref().map(Value::to_string).unwrap_or_default();
-        let mut request = Request::builder().method(step.method).uri(format!("{}{}", self.local, step.path));
+        let mut request = Request::builder()
+            .method(step.method)
+            .uri(format!("{}{}", self.local, step.path));
         if step.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
@@ -163,13 +187,25 @@ impl Teller<'_> {
     }
 
     fn row(&self, name: &str, text: &str) {
-        print::line(&format!("   {}  {text}", self.ink.dim(&format!("{name:<13}"))));
+        print::line(&format!(
+            "   {}  {text}",
+            self.ink.dim(&format!("{name:<13}"))
+        ));
     }
 
     /// What Pintle added and what the platform saw, from the sandbox's own journal.
     fn tell_platform(&self, sent: &HeaderMap, reply: &Reply) {
-        let id = reply.head.headers.get(header::REQUEST_ID).and_then(|value| value.to_str().ok());
-        let seen = self.sandbox.seen().into_iter().rev().find(|seen| seen.request_id.as_deref() == id);
+        let id = reply
+            .head
+            .headers
+            .get(header::REQUEST_ID)
+            .and_then(|value| value.to_str().ok());
+        let seen = self
+            .sandbox
+            .seen()
+            .into_iter()
+            .rev()
+            .find(|seen| seen.request_id.as_deref() == id);
         let Some(seen) = seen else {
             self.row("platform saw", "nothing: the call never left Pintle");
             return;
@@ -177,19 +213,38 @@ impl Teller<'_> {
         self.row("Pintle added", &added(sent, &seen));
         self.row(
             "platform saw",
-            &format!("{} {}  {:?}, {} bytes", seen.method, seen.target, seen.protocol, seen.body_bytes),
+            &format!(
+                "{} {}  {:?}, {} bytes",
+                seen.method, seen.target, seen.protocol, seen.body_bytes
+            ),
         );
     }
 
     fn tell_reply(&self, reply: &Reply) {
-        let text = |name| reply.head.headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name| {
+            reply
+                .head
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let verdict = text(header::VERDICT);
         let status = reply.head.status;
         let said = verdict.map(|said| format!(", {said}")).unwrap_or_default();
         let line = format!("{status}{said}");
         let good = status.is_success() && verdict != Some("refused");
-        self.row("came back", &if good { self.ink.green(&line) } else { self.ink.yellow(&line) });
-        let body: String = String::from_utf8_lossy(&reply.body).split_whitespace().collect::<Vec<_>>().join(" ");
+        self.row(
+            "came back",
+            &if good {
+                self.ink.green(&line)
+            } else {
+                self.ink.yellow(&line)
+            },
+        );
+        let body: String = String::from_utf8_lossy(&reply.body)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         self.row("", &shorten(&body));
         if let Some(timing) = text(header::SERVER_TIMING) {
             self.row("took", &readable(timing));
@@ -200,27 +255,40 @@ impl Teller<'_> {
 async fn read(reply: Response<hyper::body::Incoming>) -> Result<Reply, Failure> {
     let (head, body) = reply.into_parts();
     let body = body.map_err(|error| BodyFault::Broken(std::sync::Arc::new(error)));
-    Ok(Reply { head, body: Body::stream(body).read(REPLY_MAX).await? })
+    Ok(Reply {
+        head,
+        body: Body::stream(body).read(REPLY_MAX).await?,
+    })
 }
 
 /// The headers that the platform saw and the caller did not send; the token's text is covered.
 fn added(sent: &HeaderMap, seen: &Seen) -> String {
-    let new = seen.headers.iter().filter(|(name, _)| !sent.contains_key(*name) && **name != HOST);
-    let shown = new.filter(|(name, _)| !["content-length", "accept"].contains(&name.as_str())).map(|(name, value)| {
-        let value = value.to_str().unwrap_or("…");
-        match value.split_once(' ') {
-            Some((scheme, _)) if name == "authorization" => format!("{name}: {scheme} ••••••"),
-            _ => format!("{name}: {value}"),
-        }
-    });
+    let new = seen
+        .headers
+        .iter()
+        .filter(|(name, _)| !sent.contains_key(*name) && **name != HOST);
+    let shown = new
+        .filter(|(name, _)| !["content-length", "accept"].contains(&name.as_str()))
+        .map(|(name, value)| {
+            let value = value.to_str().unwrap_or("…");
+            match value.split_once(' ') {
+                Some((scheme, _)) if name == "authorization" => format!("{name}: {scheme} ••••••"),
+                _ => format!("{name}: {value}"),
+            }
+        });
     shown.collect::<Vec<_>>().join(", ")
 }
 
 /// `token;dur=0.120, total;dur=1.5` as a person reads it.
 fn readable(timing: &str) -> String {
-    let stages: Vec<(&str, &str)> =
-        timing.split(", ").filter_map(|stage| stage.split_once(";dur=")).collect();
-    let total = stages.iter().find(|(name, _)| *name == "total").map_or("?", |(_, ms)| ms);
+    let stages: Vec<(&str, &str)> = timing
+        .split(", ")
+        .filter_map(|stage| stage.split_once(";dur="))
+        .collect();
+    let total = stages
+        .iter()
+        .find(|(name, _)| *name == "total")
+        .map_or("?", |(_, ms)| ms);
     let parts: Vec<String> = stages
         .iter()
         .filter(|(name, _)| *name != "total")
@@ -233,7 +301,10 @@ fn shorten(text: &str) -> String {
     if text.chars().count() <= LINE_MAX {
         return text.to_owned();
     }
-    text.chars().take(LINE_MAX - 1).chain(std::iter::once('…')).collect()
+    text.chars()
+        .take(LINE_MAX - 1)
+        .chain(std::iter::once('…'))
+        .collect()
 }
 
 /// Colours, where a person looks on.
@@ -244,7 +315,11 @@ struct Ink {
 
 impl Ink {
     fn paint(self, code: &str, text: &str) -> String {
-        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.on {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     fn bold(self, text: &str) -> String {

@@ -32,17 +32,29 @@ pub(super) fn read(sources: &[Arc<Source>], policies: &Policies, faults: &Faults
 }
 
 fn build(written: Vec<Written>, guides: Vec<Guide>) -> Catalogue {
-    let entries: Vec<Arc<Entry>> =
-        written.into_iter().map(|written| Arc::new(written.entry)).collect();
+    let entries: Vec<Arc<Entry>> = written
+        .into_iter()
+        .map(|written| Arc::new(written.entry))
+        .collect();
     let mut by_path: HashMap<String, Vec<Arc<Entry>>> = HashMap::new();
     for entry in entries.iter().filter(|entry| entry.same_as.is_none()) {
         if let Some(path) = &entry.path {
-            by_path.entry(path.clone()).or_default().push(Arc::clone(entry));
+            by_path
+                .entry(path.clone())
+                .or_default()
+                .push(Arc::clone(entry));
         }
     }
     Catalogue {
-        by_name: entries.iter().map(|entry| (entry.name.clone(), Arc::clone(entry))).collect(),
-        reserved: entries.iter().filter(|entry| entry.reserved).map(Arc::clone).collect(),
+        by_name: entries
+            .iter()
+            .map(|entry| (entry.name.clone(), Arc::clone(entry)))
+            .collect(),
+        reserved: entries
+            .iter()
+            .filter(|entry| entry.reserved)
+            .map(Arc::clone)
+            .collect(),
         by_path,
         entries,
         guides,
@@ -55,12 +67,19 @@ fn read_file(
     faults: &Faults,
     (written, guides): (&mut Vec<Written>, &mut Vec<Guide>),
 ) {
-    let Some(mut fields) = Fields::open(node, faults) else { return };
+    let Some(mut fields) = Fields::open(node, faults) else {
+        return;
+    };
     let family = fields
         .node("family")
         .and_then(|node| resolve(node, "family", &policies.families, faults).cloned());
-    for (key, kind) in [("operations", Kind::Operation), ("callbacks", Kind::Callback)] {
-        let Some(list) = fields.node(key) else { continue };
+    for (key, kind) in [
+        ("operations", Kind::Operation),
+        ("callbacks", Kind::Callback),
+    ] {
+        let Some(list) = fields.node(key) else {
+            continue;
+        };
         if fields.node("family").is_none() {
             fields.required::<Name>("family");
         }
@@ -71,7 +90,11 @@ fn read_file(
         }
     }
     if let Some(list) = fields.node("guides") {
-        guides.extend(items(list, faults).iter().filter_map(|item| read_guide(item, faults)));
+        guides.extend(
+            items(list, faults)
+                .iter()
+                .filter_map(|item| read_guide(item, faults)),
+        );
     }
     fields.finish();
 }
@@ -87,12 +110,7 @@ fn items<'n>(node: &'n Node, faults: &Faults) -> &'n [Node] {
     &[]
 }
 
-fn read_entry(
-    node: &Node,
-    kind: Kind,
-    family: &Arc<Family>,
-    faults: &Faults,
-) -> Option<Written> {
+fn read_entry(node: &Node, kind: Kind, family: &Arc<Family>, faults: &Faults) -> Option<Written> {
     let mut fields = Fields::open(node, faults)?;
     let name: Option<Name> = fields.required("name");
     let titles = fields.required("titles");
@@ -101,14 +119,19 @@ fn read_entry(
     let method = fields.optional::<Method>("method");
     let path_node = fields.node("path").cloned();
     let path = path_node.as_ref().and_then(|node| read_path(node, faults));
-    let effect = fields.node("effect").and_then(|node| read_effect(node, faults));
+    let effect = fields
+        .node("effect")
+        .and_then(|node| read_effect(node, faults));
     if kind == Kind::Operation && same_as.is_none() && fields.node("effect").is_none() {
         fields.required::<Effect>("effect");
     }
     if same_as.is_some() && (method.is_some() || path.is_some() || effect.is_some()) {
         faults.push(
-            Fault::at(node, "an entry with `same_as` has its own method, path or effect")
-                .help("remove them here: they are those of the entry that `same_as` names"),
+            Fault::at(
+                node,
+                "an entry with `same_as` has its own method, path or effect",
+            )
+            .help("remove them here: they are those of the entry that `same_as` names"),
         );
     }
     let reserved = fields.or("reserved", false);
@@ -128,10 +151,18 @@ fn read_entry(
         same_as: None,
         provenance: provenance.unwrap_or(Provenance::Assumed),
         note,
-        line: Line { file: node.source.name.clone(), line: node.span.line },
+        line: Line {
+            file: node.source.name.clone(),
+            line: node.span.line,
+        },
     };
     let name_node = node.child("name").cloned()?;
-    Some(Written { entry, name_node, path_node, same_as })
+    Some(Written {
+        entry,
+        name_node,
+        path_node,
+        same_as,
+    })
 }
 
 fn read_path(node: &Node, faults: &Faults) -> Option<String> {
@@ -161,7 +192,11 @@ fn read_effect(node: &Node, faults: &Faults) -> Option<Effect> {
     choice(
         node,
         faults,
-        &[("read", Effect::Read), ("repeatable", Effect::Repeatable), ("once", Effect::Once)],
+        &[
+            ("read", Effect::Read),
+            ("repeatable", Effect::Repeatable),
+            ("once", Effect::Once),
+        ],
     )
 }
 
@@ -172,7 +207,11 @@ fn read_guide(node: &Node, faults: &Faults) -> Option<Guide> {
     let carried_by = fields.required("carried_by");
     let _note: Option<String> = fields.optional("note");
     fields.finish();
-    Some(Guide { titles: titles?, pages: pages?, carried_by: carried_by? })
+    Some(Guide {
+        titles: titles?,
+        pages: pages?,
+        carried_by: carried_by?,
+    })
 }
 
 fn refuse_taken_names(written: &[Written], faults: &Faults) {
@@ -200,12 +239,15 @@ fn refuse_clashing_paths(written: &[Written], faults: &Faults) {
         let method = item.entry.method.as_ref().map_or("", Method::as_str);
         if let Some(line) = first.get(&(method, path)) {
             faults.push(
-                Fault::at(node, format!("`{method} {path}` stands in the catalogue twice"))
-                    .label("again here")
-                    .help(format!(
-                        "it stands at {line} already: if the two are one call, write \
+                Fault::at(
+                    node,
+                    format!("`{method} {path}` stands in the catalogue twice"),
+                )
+                .label("again here")
+                .help(format!(
+                    "it stands at {line} already: if the two are one call, write \
                          `same_as: NAME` here instead of method, path and effect"
-                    )),
+                )),
             );
         } else {
             first.insert((method, path), &item.entry.line);
@@ -217,8 +259,22 @@ fn follow_same_as(written: &mut [Written], faults: &Faults) {
     let targets: HashMap<String, (Option<Method>, Option<String>, Effect, bool)> = written
         .iter()
         .map(|item| {
-            let Entry { name, method, path, effect, .. } = &item.entry;
-            (name.clone(), (method.clone(), path.clone(), *effect, item.same_as.is_some()))
+            let Entry {
+                name,
+                method,
+                path,
+                effect,
+                ..
+            } = &item.entry;
+            (
+                name.clone(),
+                (
+                    method.clone(),
+                    path.clone(),
+                    *effect,
+                    item.same_as.is_some(),
+                ),
+            )
         })
         .collect();
     for item in written {
@@ -233,8 +289,11 @@ fn follow_same_as(written: &mut [Written], faults: &Faults) {
                 faults.push(Fault::at(node, format!("there is no entry `{name}`")).help(help));
             }
             Some((.., true)) => faults.push(
-                Fault::at(node, format!("`{name}` is itself the same as another entry"))
-                    .help("name the entry that has the method and path"),
+                Fault::at(
+                    node,
+                    format!("`{name}` is itself the same as another entry"),
+                )
+                .help("name the entry that has the method and path"),
             ),
             Some((method, path, effect, false)) => {
                 item.entry.method.clone_from(method);

@@ -37,12 +37,16 @@ impl Catalogue {
                 Found::Operation,
             );
         }
-        self.reserved_in_other_case(path).map_or(Found::Unlisted, Found::Reserved)
+        self.reserved_in_other_case(path)
+            .map_or(Found::Unlisted, Found::Reserved)
     }
 
     /// Looks an operation up by its name.
     pub fn by_name(&self, method: &Method, name: &str) -> Found<'_> {
-        let Some(entry) = self.by_name.get(name).filter(|entry| entry.kind == Kind::Operation)
+        let Some(entry) = self
+            .by_name
+            .get(name)
+            .filter(|entry| entry.kind == Kind::Operation)
         else {
             return Found::Unlisted;
         };
@@ -56,7 +60,10 @@ impl Catalogue {
 
     fn reserved_in_other_case(&self, path: &str) -> Option<&Arc<Entry>> {
         self.reserved.iter().find(|entry| {
-            entry.path.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(path))
+            entry
+                .path
+                .as_deref()
+                .is_some_and(|known| known.eq_ignore_ascii_case(path))
         })
     }
 }

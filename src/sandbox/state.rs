@@ -1,0 +1,368 @@
+//! All that the stand-in platform remembers, in bounded memory, the same for the same seed.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::sandbox::Options;
+
+/// The products that log in by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Product {
+    /// `/service/cloud/auth`: the cloud and SMS families.
+    Cloud,
+    /// The predictive dialer's own login.
+    Dialer,
+    /// `POST /login`, the stand-in for a login of one's own; its token opens every family.
+    Generic,
+}
+
+struct Token {
+    product: Product,
+    text: String,
+    until: Instant,
+}
+
+/// A row of a task, a workflow or a dialing list.
+pub(super) struct Row {
+    /// The number called.
+    pub(super) callee: String,
+    /// The identity of the call, 32 lower-case hex digits.
+    pub(super) call_id: String,
+    /// Whether the call was taken back.
+    pub(super) cancelled: bool,
+    /// The row as it came.
+    pub(super) fields: Map<String, Value>,
+}
+
+/// A task, a workflow instance or a dialing list: something with a name, a state and rows.
+pub(super) struct Job {
+    /// Name given by the caller.
+    pub(super) name: String,
+    /// State, in the family's words.
+    pub(super) status: &'static str,
+    /// When it was made: a made-up moment that only goes forward.
+    pub(super) made: String,
+    /// The rest of what the caller gave.
+    pub(super) fields: Map<String, Value>,
+    /// Its rows.
+    pub(super) rows: Vec<Row>,
+}
+
+/// Things under an id, in the order of their making; the oldest gives way when there are too many.
+pub(super) struct Shelf<T> {
+    things: HashMap<String, T>,
+    order: VecDeque<String>,
+    kept_max: usize,
+}
+
+impl<T> Shelf<T> {
+    /// An empty shelf for `kept_max` things.
+    pub(super) fn new(kept_max: usize) -> Self {
+        Shelf {
+            things: HashMap::new(),
+            order: VecDeque::new(),
+            kept_max,
+        }
+    }
+
+    /// Puts a thing on the shelf.
+    pub(super) fn put(&mut self, id: String, thing: T) {
+        while self.order.len() >= self.kept_max {
+            self.drop_oldest();
+        }
+        self.order.push_back(id.clone());
+        self.things.insert(id, thing);
+    }
+
+    /// Takes the oldest thing off the shelf.
+    pub(super) fn drop_oldest(&mut self) -> Option<T> {
+        let id = self.order.pop_front()?;
+        self.things.remove(&id)
+    }
+
+    /// Looks a thing up.
+    pub(super) fn find(&self, id: &str) -> Option<&T> {
+        self.things.get(id)
+    }
+
+    /// Looks a thing up, to change it.
+    pub(super) fn find_mut(&mut self, id: &str) -> Option<&mut T> {
+        self.things.get_mut(id)
+    }
+
+    /// Everything, newest first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (&String, &T)> {
+        self.order
+            .iter()
+            .rev()
+            .filter_map(|id| Some((id, self.things.get(id)?)))
+    }
+
+    /// How many things there are.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+}
+
+/// The memory of the platform.
+pub(super) struct State {
+    seed: u64,
+    random: fastrand::Rng,
+    moments: u64,
+    app_key: String,
+    app_secret: String,
+    token_life: Duration,
+    tokens: Vec<Token>,
+    logins: u64,
+    /// Calling tasks by `TaskID`.
+    pub(super) tasks: Shelf<Job>,
+    /// Workflow instances by `workflow_id`.
+    pub(super) workflows: Shelf<Job>,
+    /// Tasks of the predictive dialer by `taskId`.
+    pub(super) dials: Shelf<Job>,
+    /// Short messages taken.
+    pub(super) messages: u64,
+    /// Bytes that were uploaded.
+    pub(super) uploaded_bytes: u64,
+    /// What made-up recordings consist of.
+    pub(super) noise: Bytes,
+    workflow_rows: usize,
+}
+
+impl State {
+    /// The memory of a platform that was just opened.
+    pub(super) fn new(options: &Options) -> Self {
+        let mut random = fastrand::Rng::with_seed(options.seed);
+        let mut noise = vec![0; NOISE_BYTES];
+        random.fill(&mut noise);
+        noise.splice(..ZIP_MAGIC.len(), ZIP_MAGIC);
+        State {
+            seed: options.seed,
+            random,
+            moments: 0,
+            app_key: options.app_key.clone(),
+            app_secret: options.app_secret.clone(),
+            token_life: options.token_life,
+            tokens: Vec::new(),
+            logins: 0,
+            tasks: Shelf::new(JOBS_MAX),
+            workflows: Shelf::new(JOBS_MAX),
+            dials: Shelf::new(JOBS_MAX),
+            messages: 0,
+            uploaded_bytes: 0,
+            noise: Bytes::from(noise),
+            workflow_rows: 0,
+        }
+    }
+
+    /// Whether these are the credentials of the one account there is.
+    pub(super) fn knows(&self, key: Option<&str>, secret: Option<&str>) -> bool {
+        key == Some(self.app_key.as_str()) && secret == Some(self.app_secret.as_str())
+    }
+
+    /// Logs in: the living token with its life begun anew, else a new one, else the `chosen` one.
+    pub(super) fn login(&mut self, product: Product, chosen: Option<&str>) -> (String, Duration) {
+        self.logins = self.logins.saturating_add(1);
+        let life = match product {
+            Product::Generic => self.token_life.min(GENERIC_LIFE),
+            Product::Cloud | Product::Dialer => self.token_life,
+        };
+        let now = Instant::now();
+        // The documentation promises one token per account, and that asking again keeps it alive.
+        let living = self
+            .tokens
+            .iter()
+            .find(|token| token.product == product && token.until > now);
+        let text = match (chosen, living) {
+            (Some(chosen), _) => chosen.to_owned(),
+            (None, Some(token)) if !token.text.is_empty() => token.text.clone(),
+            (None, _) => self.token_text(),
+        };
+        self.tokens.retain(|token| token.product != product);
+        self.tokens.push(Token {
+            product,
+            text: text.clone(),
+            until: now + life,
+        });
+        (text, life)
+    }
+
+    /// Whether `text` is a living token of one of `products`.
+    pub(super) fn admits(&self, text: &str, products: &[Product]) -> bool {
+        let now = Instant::now();
+        !text.is_empty()
+            && self.tokens.iter().any(|token| {
+                token.text == text && token.until > now && products.contains(&token.product)
+            })
+    }
+
+    /// Voids every token.
+    pub(super) fn revoke(&mut self) {
+        self.tokens.clear();
+    }
+
+    /// Logins that were granted.
+    pub(super) fn logins(&self) -> u64 {
+        self.logins
+    }
+
+    /// A fresh id of `words` times 16 lower-case hex digits.
+    pub(super) fn hex(&mut self, words: usize) -> String {
+        let digits = (0..words.saturating_mul(16))
+            .filter_map(|_| char::from_digit(self.random.u32(..16), 16));
+        digits.collect()
+    }
+
+    /// A made-up moment, later than every one before, and the same for the same seed.
+    pub(super) fn moment(&mut self) -> String {
+        self.moments = self.moments.saturating_add(1);
+        let (minutes, second) = (self.moments / 60, self.moments % 60);
+        let (hours, minute) = (minutes / 60, minutes % 60);
+        let (day, hour) = (hours / 24 % 28 + 1, hours % 24);
+        format!("2026-01-{day:02} {hour:02}:{minute:02}:{second:02}+08:00")
+    }
+
+    /// The last made-up moment in Unix seconds.
+    pub(super) fn seconds(&self) -> u64 {
+        YEAR_2026.saturating_add(self.moments)
+    }
+
+    /// A row with a fresh call id.
+    pub(super) fn row(&mut self, callee: &str, fields: Map<String, Value>) -> Row {
+        Row {
+            callee: callee.to_owned(),
+            call_id: self.hex(2),
+            cancelled: false,
+            fields,
+        }
+    }
+
+    /// Makes room for `rows` more rows of workflows; the oldest workflows give way.
+    pub(super) fn make_room(&mut self, rows: usize) {
+        self.workflow_rows = self.workflow_rows.saturating_add(rows);
+        while self.workflow_rows > WORKFLOW_ROWS_MAX && self.workflows.len() > 1 {
+            let freed = self.workflows.drop_oldest().map_or(0, |job| job.rows.len());
+            self.workflow_rows = self.workflow_rows.saturating_sub(freed);
+        }
+    }
+
+    /// Counts for the operator.
+    pub(super) fn summary(&self) -> Value {
+        let now = Instant::now();
+        let rows: usize = self.workflows.newest().map(|(_, job)| job.rows.len()).sum();
+        json!({
+            "seed": self.seed,
+            "logins": self.logins,
+            "tokens": self.tokens.iter().filter(|token| token.until > now).count(),
+            "tasks": self.tasks.len(),
+            "workflows": self.workflows.len(),
+            "workflow_rows": rows,
+            "dialer_tasks": self.dials.len(),
+            "messages": self.messages,
+            "uploaded_bytes": self.uploaded_bytes,
+        })
+    }
+
+    fn token_text(&mut self) -> String {
+        // Real tokens hold both signs that trip a naive URL builder; so does every one of these.
+        let mut text: String = (0..TOKEN_LETTERS)
+            .filter_map(|_| self.random.choice(BASE64).copied().map(char::from))
+            .collect();
+        text.push_str("+/Ab==");
+        text
+    }
+}
+
+const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const TOKEN_LETTERS: usize = 40;
+const GENERIC_LIFE: Duration = Duration::from_hours(1);
+const JOBS_MAX: usize = 10_000;
+const WORKFLOW_ROWS_MAX: usize = 200_000;
+/// 2026-01-01 00:00:00 +08:00.
+const YEAR_2026: u64 = 1_767_196_800;
+const NOISE_BYTES: usize = 64 * 1024;
+const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State::new(&Options::local("127.0.0.1:0".parse().unwrap()))
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_ids() {
+        let (mut one, mut two) = (state(), state());
+        assert_eq!(one.hex(2), two.hex(2));
+        assert_eq!(
+            one.login(Product::Cloud, None),
+            two.login(Product::Cloud, None)
+        );
+        assert_eq!(one.hex(2).len(), 32);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asking_again_keeps_the_token_and_restarts_its_life() {
+        let mut state = state();
+        let (token, _) = state.login(Product::Cloud, None);
+        tokio::time::advance(Duration::from_secs(24 * 3600 - 1)).await;
+        assert_eq!(state.login(Product::Cloud, None).0, token);
+        tokio::time::advance(Duration::from_secs(24 * 3600 - 1)).await;
+        assert!(state.admits(&token, &[Product::Cloud]));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!state.admits(&token, &[Product::Cloud]));
+        assert_ne!(state.login(Product::Cloud, None).0, token);
+    }
+
+    #[test]
+    fn a_revoked_token_is_replaced() {
+        let mut state = state();
+        let (token, _) = state.login(Product::Cloud, None);
+        state.revoke();
+        assert!(!state.admits(&token, &[Product::Cloud]));
+        assert_ne!(state.login(Product::Cloud, None).0, token);
+        assert_eq!(state.logins(), 2);
+    }
+
+    #[test]
+    fn the_token_of_one_product_does_not_open_another() {
+        let mut state = state();
+        let (token, _) = state.login(Product::Dialer, None);
+        assert!(!state.admits(&token, &[Product::Cloud, Product::Generic]));
+    }
+
+    #[test]
+    fn an_empty_token_opens_nothing_and_is_not_handed_out_again() {
+        let mut state = state();
+        assert_eq!(state.login(Product::Cloud, Some("")).0, "");
+        assert!(!state.admits("", &[Product::Cloud]));
+        assert_ne!(state.login(Product::Cloud, None).0, "");
+    }
+
+    #[test]
+    fn a_token_has_the_letters_that_trip_url_builders() {
+        let (token, _) = state().login(Product::Cloud, None);
+        assert!(token.contains('+') && token.contains('/') && token.is_ascii());
+    }
+
+    #[test]
+    fn the_oldest_thing_gives_way() {
+        let mut shelf = Shelf::new(2);
+        for id in ["a", "b", "c"] {
+            shelf.put(id.to_owned(), id);
+        }
+        assert!(shelf.find("a").is_none());
+        assert_eq!(
+            shelf
+                .newest()
+                .map(|(id, _)| id.as_str())
+                .collect::<Vec<_>>(),
+            ["c", "b"]
+        );
+    }
+}
