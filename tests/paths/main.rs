@@ -1,0 +1,5 @@
+//! The paths, end to end: real sockets on free ports, the sandbox as the platform.
+#![expect(missing_docs, reason = "tests")]
+
+mod calls;
+mod support;

@@ -1,0 +1,210 @@
+//! What the tests stand on: a sandbox, a gateway in front of it, and an ordinary client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use pintle::app::App;
+use pintle::config;
+use pintle::sandbox::{Options, Sandbox};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A gateway in this process, in front of a sandbox.
+pub struct Stage {
+    pub app: Arc<App>,
+    pub sandbox: Sandbox,
+    pub folder: TempDir,
+    pub client: Client,
+}
+
+/// An ordinary HTTP client of the local endpoint.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    hyper: HyperClient<HttpConnector, Full<Bytes>>,
+}
+
+/// A whole reply.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// The sandbox on a free port, with its documented credentials.
+pub fn sandbox_options() -> Options {
+    Options::local(free())
+}
+
+/// Any free port of the loopback.
+pub fn free() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+impl Stage {
+    /// A gateway with the given settings below `local:`, `token:` and so on, in front of a sandbox.
+    ///
+    /// `more` is YAML that is put at the end of the settings file.
+    pub async fn with(more: &str) -> Self {
+        let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
+        let settings = settings(&sandbox.url(), more);
+        Self::start(sandbox, &settings).await
+    }
+
+    /// A gateway with the default settings in front of a sandbox.
+    pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// A gateway with whole settings.
+    pub async fn start(sandbox: Sandbox, settings: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("pintle.yaml");
+        std::fs::write(&path, settings).unwrap();
+        let loaded = config::load(Some(&path));
+        let Some(config) = loaded.config else {
+            panic!(
+                "{:#?}",
+                loaded
+                    .faults
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+            );
+        };
+        let app = App::start(config, Some(path)).await.unwrap();
+        let client = Client::new(&format!("http://{}", app.addresses().local.unwrap()));
+        Self {
+            app: Arc::new(app),
+            sandbox,
+            folder,
+            client,
+        }
+    }
+
+    /// The last request that the platform saw.
+    pub fn last_seen(&self) -> pintle::sandbox::Seen {
+        self.sandbox
+            .seen()
+            .pop()
+            .expect("the platform saw a request")
+    }
+
+    /// The number of requests to a path that the platform saw.
+    pub fn seen_at(&self, path: &str) -> usize {
+        self.sandbox
+            .seen()
+            .iter()
+            .filter(|seen| seen.target.starts_with(path))
+            .count()
+    }
+
+    /// A client of the admin listener.
+    pub fn admin(&self) -> Client {
+        Client::new(&format!("http://{}", self.app.addresses().admin.unwrap()))
+    }
+}
+
+/// Settings for one account at `url`; `more` is put at the end.
+pub fn settings(url: &str, more: &str) -> String {
+    let local = if more.contains("local:") {
+        ""
+    } else {
+        "local: { listen: 127.0.0.1:0 }\n"
+    };
+    format!(
+        "{local}admin: {{ listen: 127.0.0.1:0 }}\naccounts:\n  main:\n    base_url: {url}\n    \
+         secrets: {{ app_key: \"literal:sandbox-key\", app_secret: \"literal:sandbox-secret\" }}\n{more}\n"
+    )
+}
+
+impl Client {
+    pub fn new(base: &str) -> Self {
+        let hyper = HyperClient::builder(TokioExecutor::new()).build_http();
+        Self {
+            base: base.to_owned(),
+            hyper,
+        }
+    }
+
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], "").await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body)
+            .await
+    }
+
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Full::new(Bytes::from(body.to_owned())))
+            .unwrap();
+        let reply = self.hyper.request(request).await.unwrap();
+        let (head, body) = reply.into_parts();
+        #[expect(clippy::disallowed_methods, reason = "a test's own replies are small")]
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// The code of a failure that Pintle answered with.
+    pub fn code(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{:?}",
+            self.body
+        );
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// Waits until a state is reached; a test that waits longer than 10 s has failed.
+pub async fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !reached() {
+        assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
