@@ -15,6 +15,7 @@ mod journal;
 mod login;
 mod reply;
 mod route;
+mod shelf;
 mod state;
 mod wire;
 mod workflow;

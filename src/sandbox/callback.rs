@@ -3,6 +3,7 @@
 //! The bodies have the fields that the documentation or a client of the real platform shows; where
 //! both end, nothing is added but what the call detail has too. Only loopback is called.
 
+use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::sandbox::state::{Shelf, State};
+use crate::sandbox::shelf::Shelf;
+use crate::sandbox::state::State;
 use crate::sandbox::{Shared, locked};
 
 /// The callbacks that were asked for, and what became of them.
@@ -185,13 +187,18 @@ impl Push {
         let (mut sender, connection) = http1::handshake(TokioIo::new(socket))
             .await
             .map_err(|_| "handshake failed")?;
-        // Only the status counts, so the connection need not outlive the head of the reply.
+        // Only the status counts, so the connection need not outlive the head of the reply. It may
+        // well end before that head is looked at, and its end is therefore no answer.
+        let driven = async {
+            connection.await.ok();
+            pending().await
+        };
         tokio::select! {
-            biased;
-            reply = sender.send_request(request) => {
-                reply.map(|reply| reply.status().as_u16()).map_err(|_| "the connection broke")
-            }
-            _ = connection => Err("the connection ended without an answer"),
+            reply = sender.send_request(request) => match reply {
+                Ok(reply) => Ok(reply.status().as_u16()),
+                Err(_) => Err("the connection broke"),
+            },
+            never = driven => never,
         }
     }
 }
@@ -239,7 +246,7 @@ impl Scene {
         };
         if let Some(workflow) = state.workflows.find(&scene.workflow_id) {
             scene.workflow_name.clone_from(&workflow.name);
-            if let Some(row) = workflow.rows.first() {
+            if let Some(row) = workflow.rows().first() {
                 scene.callee.clone_from(&row.callee);
                 scene.call_id.clone_from(&row.call_id);
                 let case_id = row.fields.get("case_id").and_then(Value::as_str);

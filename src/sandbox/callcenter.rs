@@ -6,7 +6,8 @@ use crate::sandbox::cloud;
 use crate::sandbox::login::Entry;
 use crate::sandbox::reply::{Answer, Ask, Family, Outcome, Refusal, is_e164};
 use crate::sandbox::route::{Known, Route};
-use crate::sandbox::state::{Job, State};
+use crate::sandbox::shelf::Job;
+use crate::sandbox::state::State;
 
 /// The dialer, SMS and the approval engine.
 pub(super) static ROUTES: &[Route] = &[
@@ -102,13 +103,8 @@ fn create(state: &mut State, ask: &Ask<'_>) -> Outcome {
     let made = state.moment();
     state.dials.put(
         id.clone(),
-        Job {
-            name,
-            status: "Not Started",
-            made,
-            fields: fields.0,
-            rows,
-        },
+        Job::new(name, "Not Started", made, fields.0),
+        rows,
     );
     Ok(Answer::Data(
         json!({ "taskId": id, "errorContactList": refused }),
@@ -150,7 +146,7 @@ fn detail(state: &mut State, ask: &Ask<'_>) -> Outcome {
         number("limit").unwrap_or(100),
     );
     Ok(Answer::Data(
-        json!({ "total": task.rows.len(), "list": rows }),
+        json!({ "total": task.rows().len(), "list": rows }),
     ))
 }
 

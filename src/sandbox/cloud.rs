@@ -10,7 +10,8 @@ use crate::sandbox::body::Source;
 use crate::sandbox::login::Entry;
 use crate::sandbox::reply::{Answer, Ask, Family, Outcome, Refusal, Reply, is_e164};
 use crate::sandbox::route::{Known, Route};
-use crate::sandbox::state::{Job, Row, State};
+use crate::sandbox::shelf::{Job, Row};
+use crate::sandbox::state::State;
 
 /// The task family.
 pub(super) static ROUTES: &[Route] = &[
@@ -78,7 +79,7 @@ pub(super) static ROUTES: &[Route] = &[
 pub(super) fn rows(job: &Job, skip: u64, most: u64) -> Vec<Value> {
     let skip = usize::try_from(skip).unwrap_or(usize::MAX);
     let most = usize::try_from(most.min(PAGE_MAX)).unwrap_or(usize::MAX);
-    job.rows.iter().skip(skip).take(most).map(row).collect()
+    job.rows().iter().skip(skip).take(most).map(row).collect()
 }
 
 const fn route(
@@ -141,14 +142,8 @@ fn create(state: &mut State, ask: &Ask<'_>) -> Outcome {
     }
     let id = state.hex(2);
     let made = state.moment();
-    let task = Job {
-        name,
-        status: "Not Started",
-        made,
-        fields: fields.0,
-        rows,
-    };
-    state.tasks.put(id.clone(), task);
+    let task = Job::new(name, "Not Started", made, fields.0);
+    state.tasks.put(id.clone(), task, rows);
     Ok(Answer::Data(json!({ "TaskID": id })))
 }
 
@@ -190,7 +185,7 @@ fn cancel_calls(state: &mut State, ask: &Ask<'_>) -> Outcome {
         .find_mut(fields.text("TaskID")?)
         .ok_or_else(no_task)?;
     let mut cancelled = 0_u32;
-    for row in task.rows.iter_mut().filter(|row| !row.cancelled) {
+    for row in task.rows_mut().iter_mut().filter(|row| !row.cancelled) {
         if numbers
             .iter()
             .any(|number| number.as_str() == Some(&row.callee))
@@ -269,7 +264,7 @@ fn summary(id: &str, task: &Job) -> Value {
         "RobotID": task.fields.get("RobotID"),
         "Status": task.status,
         "CreateTime": task.made,
-        "Number": task.rows.len(),
+        "Number": task.rows().len(),
     })
 }
 

@@ -1,6 +1,5 @@
 //! All that the stand-in platform remembers, in bounded memory, the same for the same seed.
 
-use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::sandbox::Options;
+use crate::sandbox::shelf::{Jobs, Row};
 
 /// The products that log in by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,88 +26,6 @@ struct Token {
     until: Instant,
 }
 
-/// A row of a task, a workflow or a dialing list.
-pub(super) struct Row {
-    /// The number called.
-    pub(super) callee: String,
-    /// The identity of the call, 32 lower-case hex digits.
-    pub(super) call_id: String,
-    /// Whether the call was taken back.
-    pub(super) cancelled: bool,
-    /// The row as it came.
-    pub(super) fields: Map<String, Value>,
-}
-
-/// A task, a workflow instance or a dialing list: something with a name, a state and rows.
-pub(super) struct Job {
-    /// Name given by the caller.
-    pub(super) name: String,
-    /// State, in the family's words.
-    pub(super) status: &'static str,
-    /// When it was made: a made-up moment that only goes forward.
-    pub(super) made: String,
-    /// The rest of what the caller gave.
-    pub(super) fields: Map<String, Value>,
-    /// Its rows.
-    pub(super) rows: Vec<Row>,
-}
-
-/// Things under an id, in the order of their making; the oldest gives way when there are too many.
-pub(super) struct Shelf<T> {
-    things: HashMap<String, T>,
-    order: VecDeque<String>,
-    kept_max: usize,
-}
-
-impl<T> Shelf<T> {
-    /// An empty shelf for `kept_max` things.
-    pub(super) fn new(kept_max: usize) -> Self {
-        Shelf {
-            things: HashMap::new(),
-            order: VecDeque::new(),
-            kept_max,
-        }
-    }
-
-    /// Puts a thing on the shelf.
-    pub(super) fn put(&mut self, id: String, thing: T) {
-        while self.order.len() >= self.kept_max {
-            self.drop_oldest();
-        }
-        self.order.push_back(id.clone());
-        self.things.insert(id, thing);
-    }
-
-    /// Takes the oldest thing off the shelf.
-    pub(super) fn drop_oldest(&mut self) -> Option<T> {
-        let id = self.order.pop_front()?;
-        self.things.remove(&id)
-    }
-
-    /// Looks a thing up.
-    pub(super) fn find(&self, id: &str) -> Option<&T> {
-        self.things.get(id)
-    }
-
-    /// Looks a thing up, to change it.
-    pub(super) fn find_mut(&mut self, id: &str) -> Option<&mut T> {
-        self.things.get_mut(id)
-    }
-
-    /// Everything, newest first.
-    pub(super) fn newest(&self) -> impl Iterator<Item = (&String, &T)> {
-        self.order
-            .iter()
-            .rev()
-            .filter_map(|id| Some((id, self.things.get(id)?)))
-    }
-
-    /// How many things there are.
-    pub(super) fn len(&self) -> usize {
-        self.order.len()
-    }
-}
-
 /// The memory of the platform.
 pub(super) struct State {
     seed: u64,
@@ -119,18 +37,17 @@ pub(super) struct State {
     tokens: Vec<Token>,
     logins: u64,
     /// Calling tasks by `TaskID`.
-    pub(super) tasks: Shelf<Job>,
+    pub(super) tasks: Jobs,
     /// Workflow instances by `workflow_id`.
-    pub(super) workflows: Shelf<Job>,
+    pub(super) workflows: Jobs,
     /// Tasks of the predictive dialer by `taskId`.
-    pub(super) dials: Shelf<Job>,
+    pub(super) dials: Jobs,
     /// Short messages taken.
     pub(super) messages: u64,
     /// Bytes that were uploaded.
     pub(super) uploaded_bytes: u64,
     /// What made-up recordings consist of.
     pub(super) noise: Bytes,
-    workflow_rows: usize,
 }
 
 impl State {
@@ -149,13 +66,12 @@ impl State {
             token_life: options.token_life,
             tokens: Vec::new(),
             logins: 0,
-            tasks: Shelf::new(JOBS_MAX),
-            workflows: Shelf::new(JOBS_MAX),
-            dials: Shelf::new(JOBS_MAX),
+            tasks: Jobs::new(),
+            workflows: Jobs::new(),
+            dials: Jobs::new(),
             messages: 0,
             uploaded_bytes: 0,
             noise: Bytes::from(noise),
-            workflow_rows: 0,
         }
     }
 
@@ -241,26 +157,16 @@ impl State {
         }
     }
 
-    /// Makes room for `rows` more rows of workflows; the oldest workflows give way.
-    pub(super) fn make_room(&mut self, rows: usize) {
-        self.workflow_rows = self.workflow_rows.saturating_add(rows);
-        while self.workflow_rows > WORKFLOW_ROWS_MAX && self.workflows.len() > 1 {
-            let freed = self.workflows.drop_oldest().map_or(0, |job| job.rows.len());
-            self.workflow_rows = self.workflow_rows.saturating_sub(freed);
-        }
-    }
-
     /// Counts for the operator.
     pub(super) fn summary(&self) -> Value {
         let now = Instant::now();
-        let rows: usize = self.workflows.newest().map(|(_, job)| job.rows.len()).sum();
         json!({
             "seed": self.seed,
             "logins": self.logins,
             "tokens": self.tokens.iter().filter(|token| token.until > now).count(),
             "tasks": self.tasks.len(),
             "workflows": self.workflows.len(),
-            "workflow_rows": rows,
+            "workflow_rows": self.workflows.rows(),
             "dialer_tasks": self.dials.len(),
             "messages": self.messages,
             "uploaded_bytes": self.uploaded_bytes,
@@ -280,8 +186,6 @@ impl State {
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const TOKEN_LETTERS: usize = 40;
 const GENERIC_LIFE: Duration = Duration::from_hours(1);
-const JOBS_MAX: usize = 10_000;
-const WORKFLOW_ROWS_MAX: usize = 200_000;
 /// 2026-01-01 00:00:00 +08:00.
 const YEAR_2026: u64 = 1_767_196_800;
 const NOISE_BYTES: usize = 64 * 1024;
@@ -348,21 +252,5 @@ mod tests {
     fn a_token_has_the_letters_that_trip_url_builders() {
         let (token, _) = state().login(Product::Cloud, None);
         assert!(token.contains('+') && token.contains('/') && token.is_ascii());
-    }
-
-    #[test]
-    fn the_oldest_thing_gives_way() {
-        let mut shelf = Shelf::new(2);
-        for id in ["a", "b", "c"] {
-            shelf.put(id.to_owned(), id);
-        }
-        assert!(shelf.find("a").is_none());
-        assert_eq!(
-            shelf
-                .newest()
-                .map(|(id, _)| id.as_str())
-                .collect::<Vec<_>>(),
-            ["c", "b"]
-        );
     }
 }

@@ -9,7 +9,8 @@ use crate::sandbox::cloud;
 use crate::sandbox::login::Entry;
 use crate::sandbox::reply::{Answer, Ask, Family, Fields, Outcome, Refusal, is_e164};
 use crate::sandbox::route::{Known, Route};
-use crate::sandbox::state::{Job, Row, State};
+use crate::sandbox::shelf::{Job, Row};
+use crate::sandbox::state::State;
 
 /// The workflow family.
 pub(super) static ROUTES: &[Route] = &[
@@ -96,15 +97,8 @@ fn create(state: &mut State, ask: &Ask<'_>) -> Outcome {
     let made = state.moment();
     let id = state.hex(ID_WORDS);
     let rows = take_rows(state, details);
-    state.make_room(rows.len());
-    let workflow = Job {
-        name,
-        status: RUNNING,
-        made,
-        fields: fields.0,
-        rows,
-    };
-    state.workflows.put(id.clone(), workflow);
+    let workflow = Job::new(name, RUNNING, made, fields.0);
+    state.workflows.put(id.clone(), workflow, rows);
     Ok(Answer::Data(json!({ "workflow_id": id })))
 }
 
@@ -119,13 +113,10 @@ fn add_rows(state: &mut State, ask: &Ask<'_>) -> Outcome {
     if workflow.status != RUNNING {
         return Err(Refusal::field("the workflow was stopped"));
     }
-    let details = checked_rows(details, workflow.rows.len())?;
+    let details = checked_rows(details, workflow.rows().len())?;
     let rows = take_rows(state, details);
     let added = rows.len();
-    if let Some(workflow) = state.workflows.find_mut(&id) {
-        workflow.rows.extend(rows);
-    }
-    state.make_room(added);
+    state.workflows.extend(&id, rows);
     Ok(Answer::Data(
         json!({ "workflow_id": id, "accepted": added }),
     ))
@@ -141,7 +132,7 @@ fn by_callee(state: &mut State, ask: &Ask<'_>) -> Outcome {
     }
     let mut found = Vec::new();
     for (id, workflow) in state.workflows.newest() {
-        let rows = workflow.rows.iter().filter(|row| {
+        let rows = workflow.rows().iter().filter(|row| {
             callee.is_none_or(|callee| row.callee == callee)
                 && case_id.is_none_or(|case_id| case_of(row) == case_id)
         });
@@ -177,7 +168,7 @@ fn task_detail(state: &mut State, ask: &Ask<'_>) -> Outcome {
         row.insert("nodetask_name".to_owned(), json!("Outbound call"));
     }
     Ok(Answer::Data(
-        json!({ "total": workflow.rows.len(), "list": rows }),
+        json!({ "total": workflow.rows().len(), "list": rows }),
     ))
 }
 
@@ -186,7 +177,7 @@ fn notice(state: &mut State, ask: &Ask<'_>) -> Outcome {
     let (node, callee) = (fields.text("node_id")?, fields.text("callee")?);
     let (id, workflow) = find(state, &fields)?;
     let row = workflow
-        .rows
+        .rows()
         .iter()
         .find(|row| row.callee == callee)
         .ok_or_else(|| Refusal::field("the callee is not in this workflow"))?;
@@ -235,7 +226,7 @@ fn instances(state: &mut State, _: &Ask<'_>) -> Outcome {
                 "workflow_template_id": workflow.fields.get("workflow_template_id"),
                 "status": workflow.status,
                 "create_time": workflow.made,
-                "rows": workflow.rows.len(),
+                "rows": workflow.rows().len(),
             })
         })
         .collect();
