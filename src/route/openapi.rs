@@ -35,7 +35,6 @@ pub fn document(catalogue: &Catalogue, server: &str, failure_codes: &[&str]) -> 
             "description": "The AI Rudder platform as internal applications see it through Pintle: \
                 plain requests, no credentials. Any other path of the platform passes through too, \
                 unless a policy forbids it.",
-            "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
         },
         "servers": [{ "url": server }],
         "tags": tags(catalogue),

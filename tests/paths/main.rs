@@ -2,4 +2,6 @@
 #![expect(missing_docs, reason = "tests")]
 
 mod calls;
+mod child;
+mod streaming;
 mod support;

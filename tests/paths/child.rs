@@ -1,0 +1,107 @@
+//! The binary itself, as a process of its own: signals, memory, log.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Client, settings};
+
+/// `pintle serve` as a child process. Killed when dropped.
+pub struct Process {
+    child: Child,
+    log: Receiver<Value>,
+    pub folder: TempDir,
+    pub local: String,
+    pub admin: String,
+}
+
+impl Process {
+    /// Starts the gateway in front of `url` and waits until it serves.
+    pub fn start(url: &str, more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("pintle.yaml");
+        let more = format!("log: {{ format: json, level: debug }}\n{more}");
+        std::fs::write(&path, settings(url, &more)).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pintle"))
+            .args(["serve", "--config"])
+            .arg(&path)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (lines, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let record = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if lines.send(record).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut process = Self {
+            child,
+            log,
+            folder,
+            local: String::new(),
+            admin: String::new(),
+        };
+        let serving = process.logged("serving");
+        let address = |key: &str| format!("http://{}", serving[key].as_str().unwrap());
+        process.local = address("local");
+        process.admin = address("admin");
+        process
+    }
+
+    /// Waits for a line of the log with this message.
+    pub fn logged(&self, message: &str) -> Value {
+        loop {
+            match self.log.recv_timeout(Duration::from_secs(20)) {
+                Ok(record) if record["message"] == message => return record,
+                Ok(_) => {}
+                Err(_) => panic!("the log never said: {message}"),
+            }
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.local)
+    }
+
+    /// Sends a signal by its name: `TERM`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// The most memory that the process ever had, in bytes (`VmHWM`).
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
