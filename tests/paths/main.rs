@@ -3,5 +3,6 @@
 
 mod calls;
 mod child;
+mod lifecycle;
 mod streaming;
 mod support;
