@@ -16,18 +16,26 @@ fn fault(text: &str) -> Fault {
 async fn sigterm_finishes_what_is_under_way_and_ends_with_0() {
     let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
     let mut process = Process::start(&sandbox.url(), "");
-    let (client, admin) = (process.client(), crate::support::Client::new(&process.admin));
+    let (client, admin) = (
+        process.client(),
+        crate::support::Client::new(&process.admin),
+    );
     assert_eq!(client.get("/service/cloud/robot").await.status, 200);
     assert_eq!(admin.get("/readyz").await.status, 200);
     let slow = tokio::spawn({
         let client = client.clone();
         async move {
             let headers = [("x-sandbox-fault", "delay=1500ms")];
-            client.send("GET", "/service/cloud/list", &headers, "").await
+            client
+                .send("GET", "/service/cloud/list", &headers, "")
+                .await
         }
     });
     until("the slow call is under way", || {
-        sandbox.seen().iter().any(|seen| seen.target == "/service/cloud/list")
+        sandbox
+            .seen()
+            .iter()
+            .any(|seen| seen.target == "/service/cloud/list")
     })
     .await;
     process.signal("TERM");
@@ -37,7 +45,10 @@ async fn sigterm_finishes_what_is_under_way_and_ends_with_0() {
     assert_eq!(ready.json()["draining"], true);
     assert_eq!(admin.get("/livez").await.status, 200);
     let address = process.local.strip_prefix("http://").unwrap().to_owned();
-    until("new connections are refused", || std::net::TcpStream::connect(&address).is_err()).await;
+    until("new connections are refused", || {
+        std::net::TcpStream::connect(&address).is_err()
+    })
+    .await;
     assert_eq!(slow.await.unwrap().status, 200);
     assert!(process.wait().success());
     process.logged("drained");
@@ -50,10 +61,20 @@ async fn a_drain_that_takes_too_long_is_cut_off_and_ends_with_0() {
     let client = process.client();
     #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
     tokio::spawn(async move {
-        client.send("GET", "/service/cloud/list", &[("x-sandbox-fault", "hang")], "").await
+        client
+            .send(
+                "GET",
+                "/service/cloud/list",
+                &[("x-sandbox-fault", "hang")],
+                "",
+            )
+            .await
     });
     until("the call hangs", || {
-        sandbox.seen().iter().any(|seen| seen.target == "/service/cloud/list")
+        sandbox
+            .seen()
+            .iter()
+            .any(|seen| seen.target == "/service/cloud/list")
     })
     .await;
     process.signal("TERM");
@@ -69,18 +90,33 @@ async fn a_faulty_file_leaves_the_configuration_from_before() {
     std::fs::write(&path, good.replace("base_url", "base_ulr")).unwrap();
     process.signal("HUP");
     let told = process.logged("not reloaded");
-    assert!(told["fault"].as_str().unwrap().contains("base_ur"), "{told}");
-    assert!(told["place"].as_str().unwrap().contains("pintle.yaml:"), "{told}");
-    assert_eq!(process.client().get("/service/cloud/robot").await.status, 200);
+    assert!(
+        told["fault"].as_str().unwrap().contains("base_ur"),
+        "{told}"
+    );
+    assert!(
+        told["place"].as_str().unwrap().contains("pintle.yaml:"),
+        "{told}"
+    );
+    assert_eq!(
+        process.client().get("/service/cloud/robot").await.status,
+        200
+    );
     // A changed file is noticed without a signal.
     let second = good.replace("  main:", "  second:");
     std::fs::write(&path, second).unwrap();
     process.logged("reloaded");
     let headers = [("x-pintle-account", "second")];
-    let reply = process.client().send("GET", "/service/cloud/robot", &headers, "").await;
+    let reply = process
+        .client()
+        .send("GET", "/service/cloud/robot", &headers, "")
+        .await;
     assert_eq!(reply.status, 200);
     let headers = [("x-pintle-account", "main")];
-    let reply = process.client().send("GET", "/service/cloud/robot", &headers, "").await;
+    let reply = process
+        .client()
+        .send("GET", "/service/cloud/robot", &headers, "")
+        .await;
     assert_eq!(reply.code(), "account_unknown");
 }
 
@@ -109,7 +145,10 @@ async fn a_reload_under_load_loses_no_call_and_keeps_the_token() {
         std::fs::write(&path, format!("{good}\ndrain: {turn}s\n")).unwrap();
         let before = calls().min(900);
         let reloaded = stage.app.reload();
-        assert!(matches!(reloaded, pintle::app::Reloaded::Done { .. }), "{reloaded:?}");
+        assert!(
+            matches!(reloaded, pintle::app::Reloaded::Done { .. }),
+            "{reloaded:?}"
+        );
         until("calls go on", || calls() > before).await;
     }
     over.store(true, Ordering::Relaxed);
@@ -118,14 +157,21 @@ async fn a_reload_under_load_loses_no_call_and_keeps_the_token() {
         all += caller.await.unwrap();
     }
     assert!(all > 20, "{all}");
-    assert_eq!(stage.sandbox.logins(), 1, "an account that did not change keeps its token");
+    assert_eq!(
+        stage.sandbox.logins(),
+        1,
+        "an account that did not change keeps its token"
+    );
 }
 
 #[tokio::test]
 async fn readiness_tells_why_nothing_can_be_served() {
     let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
     sandbox.set_fault(fault("status=500").at("/service/cloud/auth"));
-    let settings = settings(&sandbox.url(), "token: { backoff: 10ms, backoff_max: 50ms }");
+    let settings = settings(
+        &sandbox.url(),
+        "token: { backoff: 10ms, backoff_max: 50ms }",
+    );
     let stage = Stage::start(sandbox, &settings).await;
     let admin = stage.admin();
     let mut told = admin.get("/readyz").await;
@@ -133,13 +179,19 @@ async fn readiness_tells_why_nothing_can_be_served() {
         told = admin.get("/readyz").await;
     }
     assert_eq!(told.status, 503);
-    let reason = told.json()["accounts"]["main"]["reason"].as_str().unwrap().to_owned();
+    let reason = told.json()["accounts"]["main"]["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(reason.contains("HTTP 500"), "{reason}");
     assert_eq!(admin.get("/livez").await.status, 200);
     stage.sandbox.clear_faults();
     while admin.get("/readyz").await.status != 200 {}
     assert_eq!(admin.get("/nothing").await.status, 404);
-    assert_eq!(admin.post("/livez", "{}").await.header("allow"), "GET, HEAD");
+    assert_eq!(
+        admin.post("/livez", "{}").await.header("allow"),
+        "GET, HEAD"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,7 +204,10 @@ async fn a_call_that_was_begun_ends_when_the_downstream_leaves() {
         X-Sandbox-Fault: delay=300ms\r\nContent-Length: 2\r\n\r\n{}";
     std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
     let arrived = || {
-        sandbox.seen().iter().any(|seen| seen.target == "/service/cloud/operation")
+        sandbox
+            .seen()
+            .iter()
+            .any(|seen| seen.target == "/service/cloud/operation")
     };
     until("the platform has the call", arrived).await;
     drop(stream);
@@ -167,10 +222,20 @@ async fn two_gateways_on_one_port_are_told_apart() {
     let stage = Stage::new().await;
     let taken = stage.app.addresses().local.unwrap();
     assert_ne!(taken, free());
-    let settings = settings(&stage.sandbox.url(), &format!("local: {{ listen: \"{taken}\" }}"));
+    let settings = settings(
+        &stage.sandbox.url(),
+        &format!("local: {{ listen: \"{taken}\" }}"),
+    );
     let path = stage.folder.path().join("second.yaml");
     std::fs::write(&path, settings).unwrap();
     let config = pintle::config::load(Some(&path)).config.unwrap();
-    let failure = pintle::app::App::start(config, None).await.err().unwrap().to_string();
-    assert!(failure.contains("local listener") && failure.contains(&taken.to_string()), "{failure}");
+    let failure = pintle::app::App::start(config, None)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        failure.contains("local listener") && failure.contains(&taken.to_string()),
+        "{failure}"
+    );
 }

@@ -6,3 +6,4 @@ mod child;
 mod lifecycle;
 mod streaming;
 mod support;
+mod wires;
