@@ -1,0 +1,181 @@
+//! The documents tell the truth: what they list is what the code has.
+#![expect(missing_docs, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use pintle::error::TABLE;
+use pintle::telemetry::STAGES;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The first cells of a Markdown table's rows, as they stand between backticks.
+fn rows(text: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split_once('`'))
+        .map(|(cell, _)| cell.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_life_of_a_call_has_the_stages_of_the_code() {
+    let text = read("docs/life-of-a-call.md");
+    let names: Vec<&str> = STAGES.iter().map(|(_, name, _)| *name).collect();
+    assert_eq!(rows(&text), names);
+    for (_, name, what) in STAGES {
+        assert!(
+            text.contains(&format!("| `{name}` | {what} |")),
+            "{name}: {what}"
+        );
+    }
+    // Each stage is a step of the path, under the same name.
+    let path = read("src/outbound.rs") + &read("src/server/door.rs");
+    for (_, name, _) in STAGES {
+        let step = path.lines().any(|line| {
+            let comment = line.trim_start().strip_prefix("// ");
+            let names = comment
+                .and_then(|comment| comment.split_once(": "))
+                .map(|(names, _)| names);
+            names.is_some_and(|names| names.split(", ").any(|step| step == name))
+        });
+        assert!(step, "no step `{name}` in the path");
+    }
+}
+
+#[test]
+fn the_list_of_failures_is_the_table() {
+    let mut wanted = String::new();
+    for row in TABLE {
+        wanted += &format!(
+            "| `{}` | {} | {} | {} |\n",
+            row.code,
+            row.status,
+            row.blame.as_str(),
+            row.title
+        );
+    }
+    let text = read("docs/failures.md");
+    assert!(
+        text.contains(&wanted),
+        "docs/failures.md must have these rows:\n{wanted}"
+    );
+    assert_eq!(rows(&text).len(), TABLE.len());
+}
+
+#[test]
+fn the_settings_document_names_every_key_that_the_code_reads() {
+    let text = read("docs/settings.md");
+    let mut keys = BTreeSet::new();
+    for file in ["account", "listener", "settings"] {
+        let code = read(&format!("src/config/{file}.rs"));
+        for call in [
+            "fields.node(\"",
+            "fields.or(\"",
+            "fields.optional(\"",
+            "required(\"",
+            "fields, \"",
+        ] {
+            keys.extend(code.split(call).skip(1).filter_map(|rest| {
+                let (key, _) = rest.split_once('"')?;
+                Some(key.to_owned())
+            }));
+        }
+    }
+    assert!(keys.len() > 40, "{keys:?}");
+    for key in &keys {
+        let named = text
+            .lines()
+            .any(|line| line.trim_start().starts_with(&format!("{key}:")))
+            || text.contains(&format!("optional::<PathBuf>(\"{key}\")"));
+        assert!(named, "docs/settings.md does not have `{key}`");
+    }
+    // And every key that it has is read.
+    let block = text
+        .split("```yaml")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let known = [
+        "main",
+        "process",
+        "tenantid",
+        "token",
+        "app_key",
+        "app_secret",
+    ];
+    for line in block.lines() {
+        let Some((key, _)) = line.trim_start().split_once(':') else {
+            continue;
+        };
+        let key = key.trim_start_matches('#').trim();
+        assert!(
+            keys.contains(key)
+                || known.contains(&key)
+                || ["local", "admin", "policies", "routes", "unix"].contains(&key),
+            "no code reads `{key}`"
+        );
+    }
+}
+
+#[test]
+fn links_and_paths_in_documents_exist() {
+    let mut documents = vec![
+        "README.md".to_owned(),
+        "ARCHITECTURE.md".to_owned(),
+        "CONTRIBUTING.md".to_owned(),
+        "SECURITY.md".to_owned(),
+        "CHANGELOG.md".to_owned(),
+    ];
+    for folder in ["docs", "docs/adr"] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "md") {
+                documents.push(path.display().to_string());
+            }
+        }
+    }
+    for document in documents {
+        let text = read(&document);
+        let base = Path::new(&document).parent().unwrap();
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')'))
+        {
+            let target = link.0.split('#').next().unwrap();
+            if !target.is_empty() && !target.starts_with("http") {
+                assert!(base.join(target).exists(), "{document} links to {target}");
+            }
+        }
+        for word in text.split('`') {
+            let path = [
+                "src/",
+                "routes/",
+                "policies/",
+                "tests/",
+                "docs/",
+                "benches/",
+            ]
+            .iter()
+            .any(|folder| word.starts_with(folder));
+            if path && !word.contains([' ', '*', ':']) {
+                assert!(Path::new(word).exists(), "{document} names {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn decisions_are_short() {
+    for entry in fs::read_dir("docs/adr").unwrap() {
+        let path = entry.unwrap().path();
+        let lines = read(&path.display().to_string()).lines().count();
+        assert!(lines <= 60, "{}: {lines} lines", path.display());
+    }
+}
