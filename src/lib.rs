@@ -1,1 +1,3 @@
 //! Pintle joins a company's own systems to the AI Rudder voice and workflow platform.
+
+pub mod message;
