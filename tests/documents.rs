@@ -71,13 +71,15 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
     let text = read("docs/settings.md");
     let mut keys = BTreeSet::new();
     for file in ["account", "listener", "settings"] {
-        let code = read(&format!("src/config/{file}.rs"));
+        let mut code = read(&format!("src/config/{file}.rs"));
+        code.retain(|c| !c.is_whitespace());
         for call in [
-            "fields.node(\"",
-            "fields.or(\"",
-            "fields.optional(\"",
-            "required(\"",
-            "fields, \"",
+            ".node(\"",
+            ".or(\"",
+            ".required(\"",
+            "fields,\"",
+            ">(\"",
+            ".optional(\"",
         ] {
             keys.extend(code.split(call).skip(1).filter_map(|rest| {
                 let (key, _) = rest.split_once('"')?;
@@ -89,8 +91,7 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
     for key in &keys {
         let named = text
             .lines()
-            .any(|line| line.trim_start().starts_with(&format!("{key}:")))
-            || text.contains(&format!("optional::<PathBuf>(\"{key}\")"));
+            .any(|line| line.trim_start().starts_with(&format!("{key}:")));
         assert!(named, "docs/settings.md does not have `{key}`");
     }
     // And every key that it has is read.
@@ -101,23 +102,14 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
         .split("```")
         .next()
         .unwrap();
-    let known = [
-        "main",
-        "process",
-        "tenantid",
-        "token",
-        "app_key",
-        "app_secret",
-    ];
+    let known = ["main", "process", "tenantid", "app_key", "app_secret"];
     for line in block.lines() {
         let Some((key, _)) = line.trim_start().split_once(':') else {
             continue;
         };
         let key = key.trim_start_matches('#').trim();
         assert!(
-            keys.contains(key)
-                || known.contains(&key)
-                || ["local", "admin", "policies", "routes", "unix"].contains(&key),
+            keys.contains(key) || known.contains(&key),
             "no code reads `{key}`"
         );
     }

@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::message::framing::FramingFault;
+use super::gate::body_fault;
 use crate::message::{Body, BodyFault};
 
 /// Puts a request's body under a limit and a clock.
@@ -65,6 +65,8 @@ impl http_body::Body for Limited {
             Poll::Pending => self.poll_idle(cx).map(|fault| Some(Err(fault))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(broken(error)))),
+            // Trailers belong to the connection that they came on.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
             Poll::Ready(Some(Ok(frame))) => {
                 let next = Instant::now() + self.idle;
                 if let Some(timer) = &mut self.timer {
@@ -84,20 +86,10 @@ impl http_body::Body for Limited {
     }
 }
 
-/// Finds the gate's word in hyper's chain of causes.
+/// The gate's word, if it was the gate that ended the body.
 fn broken(error: hyper::Error) -> BodyFault {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(current) = cause {
-        if let Some(fault) = current.downcast_ref::<FramingFault>() {
-            return BodyFault::Framing(*fault);
-        }
-        let inner = current
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if let Some(fault) = inner.and_then(|inner| inner.downcast_ref::<FramingFault>()) {
-            return BodyFault::Framing(*fault);
-        }
-        cause = current.source();
+    match body_fault(&error) {
+        Some(fault) => BodyFault::Framing(fault),
+        None => BodyFault::Broken(Arc::new(error)),
     }
-    BodyFault::Broken(Arc::new(error))
 }

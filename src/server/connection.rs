@@ -91,7 +91,8 @@ fn http1(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_headers(limits.headers_max)
-        .max_buf_size(limits.head_bytes_max.max(BUFFER_MIN))
+        // The gate's limit must be met before hyper's own.
+        .max_buf_size(limits.head_bytes_max.saturating_add(BUFFER_MIN))
         .half_close(false);
     builder
 }

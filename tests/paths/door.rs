@@ -1,0 +1,250 @@
+//! The front door, through the whole gateway: what it refuses never reaches the platform.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Stage};
+
+/// Sends bytes as they are and reads until the gateway closes the connection.
+fn raw(client: &Client, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(client.base().strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .expect("the gateway closes the connection");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// `\r`, `\n`, `\t`, `\0`, `\\` and `\xHH` as bytes.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        bytes.push(match rest.next().unwrap() {
+            b'r' => b'\r',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'0' => 0,
+            b'x' => {
+                let hex = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap()
+            }
+            other => other,
+        });
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_ambiguous_framing_is_refused_and_nothing_is_forwarded() {
+    let stage = Stage::new().await;
+    stage.client.get("/service/cloud/robot").await;
+    let seen = stage.sandbox.seen().len();
+    let table = std::fs::read_to_string("tests/data/framing.txt").unwrap();
+    let mut cases = 0;
+    for line in table
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let [name, code, bytes] = line
+            .splitn(3, " | ")
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        let answer = raw(&stage.client, &unescape(bytes));
+        let good = ["HTTP/1.1 400 ", "HTTP/1.1 414 ", "HTTP/1.1 431 "];
+        assert!(
+            good.iter().any(|start| answer.starts_with(start)),
+            "{name} ({code}): {answer}"
+        );
+        assert!(
+            answer.contains("application/problem+json"),
+            "{name}: {answer}"
+        );
+        assert!(answer.contains("connection: close"), "{name}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{name}: {answer}");
+        cases += 1;
+    }
+    assert!(cases >= 75, "{cases}");
+    assert_eq!(stage.sandbox.seen().len(), seen, "nothing was forwarded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_chunk_is_refused_and_the_call_is_cut_off() {
+    let stage = Stage::new().await;
+    let answer = raw(
+        &stage.client,
+        b"POST /service/cloud/upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n\
+          5\r\nhello\r\n5\nhello\r\n0\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("bad_framing"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_behind_a_good_call_comes_after_its_answer() {
+    let stage = Stage::new().await;
+    let good = "GET /service/cloud/robot HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let bad = "GET /service/cloud/list HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n";
+    let answer = raw(&stage.client, format!("{good}{bad}").as_bytes());
+    let first = answer.find("HTTP/1.1 200 ").expect(&answer);
+    let second = answer.find("HTTP/1.1 400 ").expect(&answer);
+    assert!(first < second, "{answer}");
+    assert_eq!(stage.seen_at("/service/cloud/list"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_early_answer_never_takes_the_body_for_a_request() {
+    let stage = Stage::new().await;
+    let inner = "GET /service/cloud/list HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let outer = format!(
+        "POST /operations/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{inner}",
+        inner.len() + 100_000
+    );
+    let answer = raw(&stage.client, outer.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    assert_eq!(stage.seen_at("/service/cloud/list"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_head_and_a_silent_connection_are_cut_off() {
+    let stage = Stage::with("local: { listen: 127.0.0.1:0, limits: { head: 300ms } }").await;
+    for begin in ["", "GET /service/cloud/robot HTTP/1.1\r\nHost: loc"] {
+        let started = Instant::now();
+        let answer = raw(&stage.client, begin.as_bytes());
+        assert_eq!(answer, "", "{begin:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{begin:?}");
+    }
+    assert_eq!(stage.client.get("/service/cloud/robot").await.status, 200);
+}
+
+#[tokio::test]
+async fn web_pages_and_foreign_names_are_refused() {
+    let stage = Stage::with(
+        "local: { listen: 127.0.0.1:0, hosts: [pintle.test], origins: [\"https://tool.test\"] }",
+    )
+    .await;
+    for (name, value, status) in [
+        ("host", "evil.test", 403),
+        ("host", "pintle.test:7070", 200),
+        ("origin", "https://evil.test", 403),
+        ("origin", "null", 403),
+        ("origin", "https://tool.test", 200),
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "none", 200),
+    ] {
+        let before = stage.sandbox.seen().len();
+        let reply = stage
+            .client
+            .send("GET", "/service/cloud/robot", &[(name, value)], "")
+            .await;
+        assert_eq!(reply.status, status, "{name}: {value}");
+        let forwarded = stage.sandbox.seen().len() > before;
+        assert_eq!(forwarded, status == 200, "{name}: {value}");
+        let admin = stage
+            .admin()
+            .send("GET", "/livez", &[(name, value)], "")
+            .await;
+        let of_local_alone = ["pintle.test:7070", "https://tool.test"].contains(&value);
+        assert_eq!(
+            admin.status == 200,
+            status == 200 && !of_local_alone,
+            "{name}: {value}"
+        );
+    }
+    let preflight = [
+        ("origin", "https://evil.test"),
+        ("access-control-request-method", "POST"),
+    ];
+    let reply = stage
+        .client
+        .send("OPTIONS", "/service/cloud/task", &preflight, "")
+        .await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (403, "origin_refused")
+    );
+    assert_eq!(reply.headers.get("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn methods_and_expectations_that_are_no_calls_are_refused() {
+    let stage = Stage::new().await;
+    for method in ["TRACE", "BREW"] {
+        let reply = stage
+            .client
+            .send(method, "/service/cloud/robot", &[], "")
+            .await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (405, "method_not_served")
+        );
+    }
+    let expect = [("expect", "the-impossible")];
+    let reply = stage
+        .client
+        .send("POST", "/service/cloud/operation", &expect, "{}")
+        .await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (417, "expectation_failed")
+    );
+    for path in ["/a/../service/cloud/robot", "/a%2fb", "/%2e%2e/x", "//x"] {
+        let reply = stage.client.get(path).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (400, "bad_target"),
+            "{path}"
+        );
+    }
+    assert_eq!(stage.seen_at("/service/cloud/robot"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_beyond_the_limit_wait() {
+    let stage = Stage::with("local: { listen: 127.0.0.1:0, limits: { connections_max: 2 } }").await;
+    let address = stage
+        .client
+        .base()
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let held: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream
+                .write_all(b"GET /service/cloud/robot HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .unwrap();
+            let mut first = [0; 12];
+            stream.read_exact(&mut first).unwrap();
+            assert_eq!(&first, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let mut third = TcpStream::connect(&address).unwrap();
+    third
+        .write_all(b"GET /service/cloud/robot HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    third
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let mut first = [0; 12];
+    assert!(third.read_exact(&mut first).is_err(), "the third waits");
+    drop(held);
+    third
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    third.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+}
