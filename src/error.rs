@@ -138,6 +138,23 @@ impl Failure {
 
     /// Whether the downstream's connection cannot be used further.
     pub fn closes(&self) -> bool {
-        matches!(self, Self::Framing(_) | Self::Body(_))
+        matches!(
+            self,
+            Self::Framing(_) | Self::Body(_) | Self::Upstream(SendFailure::Body(_))
+        )
+    }
+
+    /// What exactly went wrong, in words that hold no internals: the phrase of the cause that a
+    /// caller can do something about.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Token(NoToken::LoginFailed { failure, .. }) => failure.to_string(),
+            Self::Token(failure) => failure.to_string(),
+            Self::Upstream(SendFailure::Body(fault)) | Self::Body(fault) | Self::Reply(fault) => {
+                fault.to_string()
+            }
+            Self::Upstream(failure) => failure.to_string(),
+            other => other.to_string(),
+        }
     }
 }

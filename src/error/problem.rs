@@ -16,7 +16,7 @@ pub fn problem(failure: &Failure, id: &RequestId) -> Response<Body> {
         "type": format!("urn:pintle:failure:{}", row.code),
         "title": row.title,
         "status": row.status,
-        "detail": failure.to_string(),
+        "detail": failure.detail(),
         "code": row.code,
         "blame": row.blame.as_str(),
         "outcome": if failure.is_unsent() { "not_sent" } else { "unknown" },

@@ -60,6 +60,10 @@ async fn every_ambiguous_framing_is_refused_and_nothing_is_forwarded() {
             .collect::<Vec<_>>()
             .try_into()
             .unwrap();
+        if name == "http_2_preface" {
+            // Here it begins an HTTP/2 connection, which is served.
+            continue;
+        }
         let answer = raw(&stage.client, &unescape(bytes));
         let good = ["HTTP/1.1 400 ", "HTTP/1.1 414 ", "HTTP/1.1 431 "];
         assert!(
@@ -135,6 +139,7 @@ async fn web_pages_and_foreign_names_are_refused() {
         "local: { listen: 127.0.0.1:0, hosts: [pintle.test], origins: [\"https://tool.test\"] }",
     )
     .await;
+    assert_eq!(stage.client.get("/service/cloud/robot").await.status, 200);
     for (name, value, status) in [
         ("host", "evil.test", 403),
         ("host", "pintle.test:7070", 200),
