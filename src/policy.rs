@@ -18,6 +18,9 @@ pub use verdict::{Judgement, Said, Verdict};
 
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Source, Value, nearest, parse};
 
+/// Things by the names that files give them.
+pub type Named<T> = BTreeMap<String, Arc<T>>;
+
 /// How sure a fact of the platform is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provenance {
@@ -86,9 +89,9 @@ pub enum Unlisted {
 #[derive(Debug)]
 pub struct Policies {
     /// The families by name.
-    pub families: BTreeMap<String, Arc<Family>>,
+    pub families: Named<Family>,
     /// The logins by name.
-    pub logins: BTreeMap<String, Arc<Login>>,
+    pub logins: Named<Login>,
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -178,7 +181,7 @@ fn named<T>(
     entries: &[(Node, Node)],
     faults: &Faults,
     read: impl Fn(&str, &Node, &Faults) -> Option<T>,
-) -> BTreeMap<String, Arc<T>> {
+) -> Named<T> {
     let mut all = BTreeMap::new();
     for (key, node) in entries {
         let name = key.text().unwrap_or_default();
@@ -199,7 +202,7 @@ fn named<T>(
 pub fn resolve<'m, T>(
     node: &Node,
     kind: &str,
-    known: &'m BTreeMap<String, Arc<T>>,
+    known: &'m Named<T>,
     faults: &Faults,
 ) -> Option<&'m Arc<T>> {
     let name = String::read(node, faults)?;

@@ -34,14 +34,14 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         Ok(name) => tracing::info!(signal = name, "draining: no new connections are taken"),
         Err(error) => tracing::error!(%error, "no signals can be received: ending"),
     }
-    let mut again = match signal(SignalKind::terminate()) {
-        Ok(again) => again,
-        Err(_) => return ExitCode::FAILURE,
+    let Ok(mut again) = signal(SignalKind::terminate()) else {
+        return ExitCode::FAILURE;
     };
     tokio::select! {
-        whole = app.drain() => match whole {
-            true => tracing::info!("drained"),
-            false => tracing::warn!("the time for draining is over: what is left is cut off"),
+        whole = app.drain() => if whole {
+            tracing::info!("drained");
+        } else {
+            tracing::warn!("the time for draining is over: what is left is cut off");
         },
         _ = again.recv() => tracing::warn!("told twice: ending at once"),
     }

@@ -302,5 +302,5 @@ const LIMITS: upstream::Limits = upstream::Limits {
     http2_streams_max: 100,
     connect: Duration::from_secs(5),
     idle: Duration::from_secs(15),
-    body_idle: Duration::from_secs(60),
+    body_idle: Duration::from_mins(1),
 };

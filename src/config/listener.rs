@@ -149,7 +149,7 @@ const LIMITS: Limits = Limits {
     headers_max: 100,
     target_bytes_max: 8 * 1024,
     body_bytes_max: 1 << 30,
-    head: Duration::from_secs(60),
+    head: Duration::from_mins(1),
     body_idle: Duration::from_secs(30),
     http2_streams_max: 128,
 };

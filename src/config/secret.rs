@@ -34,8 +34,8 @@ impl Secrets<'_> {
             return None;
         };
         let text = match scheme {
-            "env" => self.from_environment(node, rest)?,
-            "file" => self.from_file(node, rest)?,
+            "env" => self.environment(node, rest)?,
+            "file" => self.text_file(node, rest)?,
             "literal" => rest.to_owned(),
             _ => {
                 self.faults.push(
@@ -64,7 +64,7 @@ impl Secrets<'_> {
         clippy::disallowed_methods,
         reason = "the one place that reads the environment"
     )]
-    fn from_environment(&self, node: &Node, name: &str) -> Option<String> {
+    fn environment(&self, node: &Node, name: &str) -> Option<String> {
         let value = std::env::var(name).ok();
         if value.is_none() {
             self.faults.push(
@@ -79,16 +79,14 @@ impl Secrets<'_> {
         value
     }
 
-    fn from_file(&mut self, node: &Node, path: &str) -> Option<String> {
+    fn text_file(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.file(node, path)?;
-        match String::from_utf8(text) {
-            // Editors and `echo` end a file with a line break that is not meant.
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(_) => {
-                self.faults.push(Fault::at(node, "the file is not text"));
-                None
-            }
-        }
+        let Ok(text) = String::from_utf8(text) else {
+            self.faults.push(Fault::at(node, "the file is not text"));
+            return None;
+        };
+        // Editors and `echo` end a file with a line break that is not meant.
+        Some(text.trim_end_matches(['\r', '\n']).to_owned())
     }
 
     /// Reads a file that a setting points to, relative to the settings' folder.

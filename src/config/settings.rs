@@ -85,7 +85,7 @@ fn local(node: Option<&Node>, secrets: &mut Secrets<'_>) -> (server::Options, Cr
         })
         .unwrap_or(Credentials::Drop);
     let limits = Limits {
-        deadline: fields.or("deadline", Duration::from_secs(60)),
+        deadline: fields.or("deadline", Duration::from_mins(1)),
         repeat_bytes_max: listener::size(&mut fields, "repeat_bytes_max", 1 << 20),
         verdict_bytes_max: listener::size(&mut fields, "verdict_bytes_max", 1 << 20),
     };
@@ -241,6 +241,6 @@ const PACE: Pace = Pace {
     renew_percent: 80,
     jitter_percent: 10,
     backoff: Duration::from_millis(500),
-    backoff_max: Duration::from_secs(60),
+    backoff_max: Duration::from_mins(1),
     rejection_age: Duration::from_secs(1),
 };

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::mapping::selector::{SingularQuery, Step};
 
-/// A JSON scalar. Numbers keep the text they were written with, as far as serde_json does.
+/// A JSON scalar. Numbers keep the text they were written with, as far as `serde_json` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     /// A string.
@@ -26,7 +26,7 @@ pub enum Scalar {
 pub struct NotJson(#[source] serde_json::Error);
 
 impl NotJson {
-    /// What serde_json said.
+    /// What `serde_json` said.
     pub fn into_inner(self) -> serde_json::Error {
         self.0
     }
@@ -53,7 +53,7 @@ impl Scalar {
 /// Finds the value that `query` selects, reading the whole text once and keeping nothing else.
 ///
 /// `Ok(None)` where the document has no such value. Of duplicate names the last one counts, as
-/// everywhere in serde_json.
+/// everywhere in `serde_json`.
 pub fn pick(text: &[u8], query: &SingularQuery) -> Result<Option<Scalar>, NotJson> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let found = Pick(query.steps())
@@ -114,8 +114,7 @@ impl<'de> Visitor<'de> for Pick<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let (wanted, rest) = match self.0.split_first() {
             Some((Step::Index(index), rest)) => (Some(*index), rest),
-            Some(_) => (None, self.0),
-            None => (None, self.0),
+            _ => (None, self.0),
         };
         let mut found = self.found(|| Scalar::Other);
         let mut at = 0_usize;
@@ -154,7 +153,7 @@ impl<'de> Visitor<'de> for Pick<'_> {
     }
 }
 
-/// The key under which serde_json hands over a number with `arbitrary_precision`.
+/// The key under which `serde_json` hands over a number with `arbitrary_precision`.
 const NUMBER_MARKER: &str = "$serde_json::private::Number";
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::policy::{Login, Verdict, resolve};
+use crate::policy::{Login, Named, Verdict, resolve};
 use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node};
 
 /// What every operation of a family has in common.
@@ -49,8 +49,8 @@ impl Family {
     pub(super) fn read(
         name: &str,
         node: &Node,
-        verdicts: &BTreeMap<String, Arc<Verdict>>,
-        logins: &BTreeMap<String, Arc<Login>>,
+        verdicts: &Named<Verdict>,
+        logins: &Named<Login>,
         faults: &Faults,
     ) -> Option<Self> {
         let mut fields = Fields::open(node, faults)?;
@@ -104,11 +104,7 @@ fn headers(node: &Node, faults: &Faults) -> Option<(Headers, Headers)> {
 }
 
 /// Two families must not claim the same prefix, and some family must claim `/`.
-pub(super) fn check_prefixes(
-    families: &BTreeMap<String, Arc<Family>>,
-    nodes: &[(Node, Node)],
-    faults: &Faults,
-) {
+pub(super) fn check_prefixes(families: &Named<Family>, nodes: &[(Node, Node)], faults: &Faults) {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for family in families.values() {
         for prefix in &family.prefixes {

@@ -82,11 +82,11 @@ impl Verdict {
         let code = body
             .and_then(|body| pick(body, query).ok().flatten())
             .and_then(|scalar| scalar.integer());
-        let said = match (status.is_success(), body, code) {
-            (false, _, _) => Said::No,
-            (true, None, _) => Said::Unread,
-            (true, Some(_), Some(code)) if self.accepted.contains(&code) => Said::Yes,
-            (true, Some(_), _) => Said::No,
+        let said = match code {
+            _ if !status.is_success() => Said::No,
+            _ if body.is_none() => Said::Unread,
+            Some(code) if self.accepted.contains(&code) => Said::Yes,
+            _ => Said::No,
         };
         let by_code = code.is_some_and(|code| self.token_rejected.contains(&code));
         Judgement {

@@ -14,24 +14,22 @@ pub struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// Opens a mapping; anything else is a fault and gives `None`.
     pub fn open(node: &'n Node, faults: &'n Faults) -> Option<Self> {
-        match &node.value {
-            Value::Map(entries) => Some(Self {
-                node: Some(node),
-                faults,
-                entries,
-                asked: Vec::new(),
-            }),
-            _ => {
-                faults.push(
-                    Fault::at(
-                        node,
-                        format!("expected keys and values, found {}", node.kind()),
-                    )
-                    .help("write `key: value` lines, indented under the name"),
-                );
-                None
-            }
-        }
+        let Value::Map(entries) = &node.value else {
+            faults.push(
+                Fault::at(
+                    node,
+                    format!("expected keys and values, found {}", node.kind()),
+                )
+                .help("write `key: value` lines, indented under the name"),
+            );
+            return None;
+        };
+        Some(Self {
+            node: Some(node),
+            faults,
+            entries,
+            asked: Vec::new(),
+        })
     }
 
     /// Opens a mapping that may be left out; one that is no mapping is a fault and reads as empty.

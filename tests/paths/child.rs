@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -63,7 +63,9 @@ impl Process {
             match self.log.recv_timeout(Duration::from_secs(20)) {
                 Ok(record) if record["message"] == message => return record,
                 Ok(_) => {}
-                Err(_) => panic!("the log never said: {message}"),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("the log never said: {message}")
+                }
             }
         }
     }

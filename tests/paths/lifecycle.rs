@@ -59,7 +59,6 @@ async fn a_drain_that_takes_too_long_is_cut_off_and_ends_with_0() {
     let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
     let mut process = Process::start(&sandbox.url(), "drain: 100ms");
     let client = process.client();
-    #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
     tokio::spawn(async move {
         client
             .send(

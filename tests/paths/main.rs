@@ -1,5 +1,14 @@
 //! The paths, end to end: real sockets on free ports, the sandbox as the platform.
-#![expect(missing_docs, unreachable_pub, reason = "tests")]
+#![expect(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panic, as the tests do"
+)]
 
 mod calls;
 mod child;

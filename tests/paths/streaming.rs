@@ -28,7 +28,6 @@ where
     let (sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .unwrap();
-    #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
     tokio::spawn(driver);
     sender
 }
@@ -79,7 +78,6 @@ async fn an_upload_of_one_gib_passes_in_little_memory() {
             .await
             .unwrap();
         assert_eq!(reply.status(), 200);
-        #[expect(clippy::disallowed_methods, reason = "a short reply of the sandbox")]
         let reply = reply.into_body().collect().await.unwrap().to_bytes();
         let reply: serde_json::Value = serde_json::from_slice(&reply).unwrap();
         assert_eq!(reply["data"]["bytes"], GIB, "announced: {announced}");
