@@ -9,6 +9,7 @@ mod door;
 pub mod gate;
 mod guard;
 mod listen;
+mod stall;
 pub mod tls;
 
 use std::net::SocketAddr;

@@ -113,37 +113,33 @@ impl Upstream {
         request: Request<Body>,
         deadline: Instant,
     ) -> Result<Sent, SendFailure> {
-        let (mut parts, body) = request.into_parts();
-        parts.headers.insert(HOST, self.host.clone());
-        let target = self.base.below(&parts.uri)?;
+        let target = self.base.below(request.uri())?;
         let started = Instant::now();
         let progress = Progress::new();
-        let mut outgoing = Outgoing::new(body, Arc::clone(&progress));
+        let mut request = request.map(|body| Outgoing::new(body, Arc::clone(&progress)));
+        request.headers_mut().insert(HOST, self.host.clone());
         loop {
             let mut lease = self.pool.lease(deadline).await?;
             let connect = started.elapsed();
-            parts.uri = if lease.is_http2() {
-                target.clone()
+            if lease.is_http2() {
+                *request.uri_mut() = target.clone();
+                *request.version_mut() = Version::HTTP_2;
             } else {
-                origin_form(&target)
-            };
-            parts.version = if lease.is_http2() {
-                Version::HTTP_2
-            } else {
-                Version::HTTP_11
-            };
-            let request = Request::from_parts(parts.clone(), outgoing);
+                *request.uri_mut() = origin_form(&target);
+                *request.version_mut() = Version::HTTP_11;
+            }
             let sending = lease.send(request);
             match progress.watch(sending, deadline, self.body_idle).await {
+                Ok(reply) if reply.status().is_informational() => {
+                    return Err(SendFailure::Upgraded);
+                }
                 Ok(reply) => {
                     let reply = body::attach(reply, lease, progress, self.body_idle);
                     return Ok(Sent { reply, connect });
                 }
                 // A kept-alive connection was closed before the request was put on it: nobody
                 // has seen the request, so it goes out on another connection.
-                Err(Rejected::Unsent(request)) if lease.was_reused() => {
-                    outgoing = request.into_body();
-                }
+                Err(Rejected::Unsent(back)) if lease.was_reused() => request = *back,
                 Err(Rejected::Unsent(_)) => return Err(SendFailure::ClosedUnsent),
                 Err(Rejected::Failed(failure)) => return Err(failure),
             }

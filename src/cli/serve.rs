@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArgument, check, print};
 use crate::app::{App, Reloaded, StartFailure, watch};
@@ -16,6 +16,14 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         Err(status) => return status,
     };
     start_log(&config.log);
+    // Before anything listens: a signal that comes early must not end the process by default.
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            print::error(&format!("no signals can be received: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     let app = match App::start(config, argument.path()).await {
         Ok(app) => app,
         Err(failure) => {
@@ -30,39 +38,56 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         admin = addresses.admin.map(tracing::field::display),
         "serving"
     );
-    match until_told_to_stop(&app).await {
-        Ok(name) => tracing::info!(signal = name, "draining: no new connections are taken"),
-        Err(error) => tracing::error!(%error, "no signals can be received: ending"),
-    }
-    let Ok(mut again) = signal(SignalKind::terminate()) else {
-        return ExitCode::FAILURE;
-    };
+    let name = signals.until_told_to_stop(&app).await;
+    tracing::info!(signal = name, "draining: no new connections are taken");
     tokio::select! {
         whole = app.drain() => if whole {
             tracing::info!("drained");
         } else {
             tracing::warn!("the time for draining is over: what is left is cut off");
         },
-        _ = again.recv() => tracing::warn!("told twice: ending at once"),
+        () = signals.stop() => tracing::warn!("told twice: ending at once"),
     }
     ExitCode::SUCCESS
 }
 
-/// Serves, and reloads on SIGHUP or a changed file, until SIGTERM or SIGINT.
-async fn until_told_to_stop(app: &App) -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut seen = app.signature();
-    loop {
+/// The signals that the process understands.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn stop(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            _ = hangup.recv() => {
-                seen = app.signature();
-                reload(app, "SIGHUP");
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Serves, and reloads on SIGHUP or a changed file, until SIGTERM or SIGINT.
+    async fn until_told_to_stop(&mut self, app: &App) -> &'static str {
+        let mut seen = app.signature();
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    seen = app.signature();
+                    reload(app, "SIGHUP");
+                }
+                () = watch(app, &mut seen) => reload(app, "a changed file"),
             }
-            () = watch(app, &mut seen) => reload(app, "a changed file"),
         }
     }
 }

@@ -163,7 +163,9 @@ fn upstream(failure: &SendFailure) -> &'static Description {
         SendFailure::Connect(_) => &UPSTREAM_UNREACHABLE,
         SendFailure::ConnectTimeout => &UPSTREAM_CONNECT_TIMEOUT,
         SendFailure::Tls(_) => &UPSTREAM_TLS,
-        SendFailure::Handshake(_) | SendFailure::Nonsense(_) => &UPSTREAM_NONSENSE,
+        SendFailure::Handshake(_) | SendFailure::Nonsense(_) | SendFailure::Upgraded => {
+            &UPSTREAM_NONSENSE
+        }
         SendFailure::ClosedUnsent | SendFailure::Broken(_) => &UPSTREAM_BROKEN,
         SendFailure::Timeout => &UPSTREAM_TIMEOUT,
         SendFailure::Body(fault) => sent_body(fault),

@@ -17,6 +17,7 @@ use super::body::limit;
 use super::detect::detect;
 use super::door::{Door, Inner};
 use super::gate::Gate;
+use super::stall::Stall;
 use super::{Limits, Origin};
 use crate::message::Body;
 use crate::message::framing::HeadLimits;
@@ -36,6 +37,7 @@ where
     let Ok(Ok((stream, speaks_http2))) = first else {
         return;
     };
+    let stream = Stall::new(stream, limits.body_idle);
     let service = service_fn(move |request: Request<Incoming>| {
         let door = door.clone();
         async move {

@@ -43,6 +43,9 @@ pub enum SendFailure {
     /// What came is no HTTP reply.
     #[error("the upstream's reply is not HTTP")]
     Nonsense(#[source] Arc<hyper::Error>),
+    /// It switched to another protocol, which nobody asked for.
+    #[error("the upstream switched protocols unasked")]
+    Upgraded,
     /// The connection ended before the head of the reply.
     #[error("the upstream closed the connection without a reply")]
     Broken(#[source] Arc<hyper::Error>),
@@ -64,7 +67,11 @@ impl SendFailure {
             | Self::Tls(_)
             | Self::Handshake(_)
             | Self::ClosedUnsent => true,
-            Self::Timeout | Self::Nonsense(_) | Self::Broken(_) | Self::Body(_) => false,
+            Self::Timeout
+            | Self::Upgraded
+            | Self::Nonsense(_)
+            | Self::Broken(_)
+            | Self::Body(_) => false,
         }
     }
 

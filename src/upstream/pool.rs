@@ -4,8 +4,10 @@
 //! the fewest calls, and another one when all are busy. A place (a permit) is held from before
 //! the dialling to the end of the reply's body, so `calls_max` bounds calls and connections.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -38,10 +40,24 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    idle: Vec<(Http1, Instant)>,
+    /// The oldest first.
+    idle: VecDeque<(Http1, Instant)>,
     shared: Vec<Arc<Shared>>,
     /// ALPN said HTTP/1.1: no use in waiting for a connection to share.
     speaks_http1: bool,
+}
+
+impl State {
+    /// Closes the connections that have idled for too long.
+    fn forget_old(&mut self, idle: Duration) {
+        while self
+            .idle
+            .front()
+            .is_some_and(|(_, since)| since.elapsed() >= idle)
+        {
+            self.idle.pop_front();
+        }
+    }
 }
 
 /// An HTTP/2 connection.
@@ -136,14 +152,10 @@ impl Pool {
     /// An open connection that can take a call now.
     fn free(&self) -> Option<Link> {
         let mut state = self.lock();
-        let fresh_since = Instant::now().checked_sub(self.limits.idle);
-        while let Some((sender, since)) = state.idle.pop() {
-            if !sender.is_closed() && fresh_since.is_none_or(|limit| since >= limit) {
-                return Some(Link::Http1(sender));
-            }
+        state.forget_old(self.limits.idle);
+        while let Some((sender, _)) = state.idle.pop_back() {
             if !sender.is_closed() {
-                // The list is in order of age: the rest is older still.
-                state.idle.clear();
+                return Some(Link::Http1(sender));
             }
         }
         state.shared.retain(|shared| !shared.sender.is_closed());
@@ -165,7 +177,6 @@ impl Pool {
         }
         self.lock().speaks_http1 = true;
         let (sender, driver) = http1::Builder::new()
-            .max_headers(HEADERS_MAX)
             .handshake(TokioIo::new(connection))
             .await
             .map_err(|error| SendFailure::Handshake(Arc::new(error)))?;
@@ -245,7 +256,9 @@ impl Lease {
         let link = std::mem::replace(&mut self.link, Link::Spent);
         match link {
             Link::Http1(sender) if request_finished && !sender.is_closed() => {
-                self.pool.lock().idle.push((sender, Instant::now()));
+                let mut state = self.pool.lock();
+                state.forget_old(self.pool.limits.idle);
+                state.idle.push_back((sender, Instant::now()));
             }
             Link::Http2(shared) => {
                 shared.calls.fetch_sub(1, Ordering::Relaxed);
@@ -289,6 +302,3 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
-
-/// How many header fields a reply may have.
-const HEADERS_MAX: usize = 128;

@@ -4,7 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Stage};
+use pintle::sandbox::Sandbox;
+
+use crate::child::Process;
+use crate::support::{Client, Stage, sandbox_options};
 
 /// Sends bytes as they are and reads until the gateway closes the connection.
 fn raw(client: &Client, bytes: &[u8]) -> String {
@@ -252,4 +255,19 @@ async fn connections_beyond_the_limit_wait() {
         .unwrap();
     third.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_stands_still_is_let_go() {
+    let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
+    let more = "local: { listen: 127.0.0.1:0, limits: { body_idle: 300ms } }";
+    let process = Process::start(&sandbox.url(), more);
+    let mut stream = TcpStream::connect(process.local.strip_prefix("http://").unwrap()).unwrap();
+    let request =
+        "GET /service/cloud/recording?bytes=100000000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let record = process.logged("call");
+    assert_eq!(record["left"], true, "{record}");
+    let sent = record["reply_bytes"].as_u64().unwrap();
+    assert!((1..90_000_000).contains(&sent), "{record}");
 }
