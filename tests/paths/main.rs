@@ -16,4 +16,5 @@ mod door;
 mod lifecycle;
 mod streaming;
 mod support;
+mod token;
 mod wires;
