@@ -10,6 +10,7 @@
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 
+mod accounts;
 mod calls;
 mod child;
 mod door;
