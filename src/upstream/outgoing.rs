@@ -23,7 +23,9 @@ pub(super) struct Outgoing {
 /// How far a body has come; shared between the connection that sends it and the call that waits.
 pub(super) struct Progress {
     started: Instant,
-    /// When it last moved, in milliseconds after the start; 0 before it did.
+    /// When the connection first asked for it, in milliseconds after the start; 0 before it did.
+    begun_ms: AtomicU64,
+    /// When it last moved, likewise.
     moved_ms: AtomicU64,
     finished: AtomicBool,
     fault: Mutex<Option<BodyFault>>,
@@ -33,6 +35,7 @@ impl Progress {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             started: Instant::now(),
+            begun_ms: AtomicU64::new(0),
             moved_ms: AtomicU64::new(0),
             finished: AtomicBool::new(false),
             fault: Mutex::new(None),
@@ -44,6 +47,14 @@ impl Progress {
         self.finished.load(Ordering::Acquire)
     }
 
+    fn begin(&self) {
+        if self.begun_ms.load(Ordering::Acquire) == 0 {
+            let ms = self.elapsed_ms();
+            self.moved_ms.store(ms, Ordering::Release);
+            self.begun_ms.store(ms, Ordering::Release);
+        }
+    }
+
     fn finish(&self) {
         // The last movement first: whoever sees the end must not see an older clock.
         self.touch();
@@ -51,8 +62,12 @@ impl Progress {
     }
 
     fn touch(&self) {
+        self.moved_ms.store(self.elapsed_ms(), Ordering::Release);
+    }
+
+    fn elapsed_ms(&self) -> u64 {
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved_ms.store(ms.max(1), Ordering::Release);
+        ms.max(1)
     }
 
     fn fail(&self, fault: BodyFault) {
@@ -68,11 +83,18 @@ impl Progress {
 
     /// The moment up to which the reply may be waited for.
     ///
-    /// The caller's deadline, moved on while the body is being sent and does not stand still.
+    /// The clock of the caller's deadline stands still while the body is on its way, which it is
+    /// as long as it moves. A body that was at hand takes no time: its deadline stays where it is.
     fn patience(&self, deadline: Instant, idle: Duration) -> Instant {
-        match self.moved_ms.load(Ordering::Acquire) {
-            0 => deadline,
-            moved_ms => deadline.max(self.started + Duration::from_millis(moved_ms) + idle),
+        let is_finished = self.is_finished();
+        let begun_ms = self.begun_ms.load(Ordering::Acquire);
+        let moved_ms = self.moved_ms.load(Ordering::Acquire);
+        if begun_ms == 0 {
+            deadline
+        } else if is_finished {
+            deadline + Duration::from_millis(moved_ms.saturating_sub(begun_ms))
+        } else {
+            deadline.max(self.started + Duration::from_millis(moved_ms) + idle)
         }
     }
 
@@ -124,6 +146,7 @@ impl http_body::Body for Outgoing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        self.progress.begin();
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Pending => {}
@@ -141,5 +164,28 @@ impl http_body::Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_stands_still_while_the_body_is_on_its_way() {
+        let (second, idle) = (Duration::from_secs(1), Duration::from_secs(60));
+        let progress = Progress::new();
+        let deadline = Instant::now() + 10 * second;
+        let left = |progress: &Progress| progress.patience(deadline, idle) - Instant::now();
+        tokio::time::advance(second).await;
+        assert_eq!(left(&progress), 9 * second, "it has not begun");
+        progress.begin();
+        assert_eq!(left(&progress), 60 * second);
+        tokio::time::advance(30 * second).await;
+        assert_eq!(left(&progress), 30 * second, "it stands still");
+        progress.touch();
+        assert_eq!(left(&progress), 60 * second);
+        progress.finish();
+        assert_eq!(left(&progress), 9 * second, "as long as before it began");
     }
 }

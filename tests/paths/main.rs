@@ -14,6 +14,7 @@ mod accounts;
 mod calls;
 mod child;
 mod door;
+mod failures;
 mod lifecycle;
 mod streaming;
 mod support;
