@@ -13,7 +13,7 @@ use crate::mapping::{Scalar, SingularQuery, pick};
 use crate::message::Body;
 use crate::policy::{Encoding, Login};
 use crate::secret::Secret;
-use crate::upstream::Upstream;
+use crate::upstream::{SendFailure, Upstream};
 
 /// What a login needs: the recipe, the account's secrets, and whom to ask.
 pub(super) struct Attempt {
@@ -39,7 +39,7 @@ impl Attempt {
             .upstream
             .send(request, deadline)
             .await
-            .map_err(LoginFailure::Unreachable)?;
+            .map_err(unanswered)?;
         let (head, body) = sent.reply.into_parts();
         let answer = body
             .read(ANSWER_MAX)
@@ -103,6 +103,9 @@ impl Attempt {
                 status: status.as_u16(),
             });
         }
+        if answer.is_empty() {
+            return Err(LoginFailure::NoToken);
+        }
         let token = find(answer, &self.login.token)?;
         if let Some((_, accepted)) = &self.login.accepted
             && !code.is_some_and(|code| accepted.contains(&code))
@@ -132,6 +135,14 @@ impl Attempt {
             header,
             lifetime,
         })
+    }
+}
+
+/// No answer within the login's time is one failure, whoever noticed it first.
+fn unanswered(failure: SendFailure) -> LoginFailure {
+    match failure {
+        SendFailure::Timeout => LoginFailure::Timeout,
+        other => LoginFailure::Unreachable(other),
     }
 }
 

@@ -64,6 +64,8 @@ struct Inner {
 struct State {
     generation: u64,
     under_way: bool,
+    /// The login under way began before a token was rejected: what it brings may be as void.
+    outdated: bool,
     failures: u32,
     last_failure: Option<LoginFailure>,
     not_before: Option<Instant>,
@@ -175,7 +177,7 @@ impl Inner {
 
     fn reject(self: &Arc<Self>, generation: Generation) -> bool {
         {
-            let _state = self.lock();
+            let mut state = self.lock();
             let current = self.current.load();
             match current.as_ref() {
                 Some(token) if token.generation == generation => {
@@ -183,6 +185,7 @@ impl Inner {
                         return false;
                     }
                     self.current.store(None);
+                    state.outdated = state.under_way;
                 }
                 // Someone else was refused with the same token and was faster.
                 _ => return true,
@@ -210,42 +213,49 @@ impl Inner {
         // A task of its own: the call that first wanted the token may leave, the others still
         // wait for it.
         self.tasks.spawn(async move {
-            let deadline = Instant::now() + inner.pace.login;
+            let asked = Instant::now();
+            let deadline = asked + inner.pace.login;
             let run = timeout(inner.pace.login, inner.attempt.run(deadline));
             let outcome = tokio::select! {
                 () = inner.stop.cancelled() => return,
                 outcome = run => outcome.unwrap_or(Err(LoginFailure::Timeout)),
             };
-            inner.end_login(outcome);
+            inner.end_login(asked, outcome);
         });
     }
 
-    fn end_login(self: &Arc<Self>, outcome: Result<Granted, LoginFailure>) {
+    fn end_login(self: &Arc<Self>, asked: Instant, outcome: Result<Granted, LoginFailure>) {
         let wake = {
             let mut state = self.lock();
-            state.under_way = false;
+            let outdated = std::mem::take(&mut state.outdated);
             match outcome {
-                Ok(granted) => self.accept(&mut state, granted),
-                Err(failure) => self.back_off(&mut state, failure),
+                // Still under way: whoever waits goes on waiting for the next one.
+                Ok(_) if outdated => None,
+                Ok(granted) => Some(self.accept(&mut state, asked, granted)),
+                Err(failure) => Some(self.back_off(&mut state, failure)),
             }
+        };
+        let Some(wake) = wake else {
+            return self.spawn_login();
         };
         self.ended.send_modify(|count| *count += 1);
         self.wake_at(wake);
     }
 
-    /// Takes a new token in, and says when to renew it.
-    fn accept(&self, state: &mut State, granted: Granted) -> Instant {
+    /// Takes a new token in, and says when to renew it. Its life is counted from when it was asked
+    /// for: the platform gave it out some time before its answer was here.
+    fn accept(&self, state: &mut State, asked: Instant, granted: Granted) -> Instant {
+        state.under_way = false;
         state.generation += 1;
         state.failures = 0;
         state.last_failure = None;
         state.not_before = None;
-        let born = Instant::now();
         let token = Token {
             generation: Generation(state.generation),
             text: granted.text,
             header: granted.header,
-            born,
-            expires: born + granted.lifetime,
+            born: Instant::now(),
+            expires: asked + granted.lifetime,
         };
         self.current.store(Some(Arc::new(token)));
         let jitter = fastrand::u32(0..=self.pace.jitter_percent);
@@ -256,7 +266,7 @@ impl Inner {
             lifetime_s = granted.lifetime.as_secs(),
             "logged in"
         );
-        born + granted.lifetime * percent / 100
+        asked + granted.lifetime * percent / 100
     }
 
     /// Notes a failed login, and says when to try again: exponential, with full jitter above the
@@ -275,6 +285,7 @@ impl Inner {
             retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "login failed"
         );
+        state.under_way = false;
         state.failures = state.failures.saturating_add(1);
         state.last_failure = Some(failure);
         let due = Instant::now() + wait;

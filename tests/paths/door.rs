@@ -7,21 +7,7 @@ use std::time::{Duration, Instant};
 use pintle::sandbox::Sandbox;
 
 use crate::child::Process;
-use crate::support::{Client, Stage, sandbox_options};
-
-/// Sends bytes as they are and reads until the gateway closes the connection.
-fn raw(client: &Client, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(client.base().strip_prefix("http://").unwrap()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    stream.write_all(bytes).unwrap();
-    let mut answer = Vec::new();
-    stream
-        .read_to_end(&mut answer)
-        .expect("the gateway closes the connection");
-    String::from_utf8_lossy(&answer).into_owned()
-}
+use crate::support::{Stage, raw, sandbox_options};
 
 /// `\r`, `\n`, `\t`, `\0`, `\\` and `\xHH` as bytes.
 fn unescape(text: &str) -> Vec<u8> {

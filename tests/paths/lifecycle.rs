@@ -3,14 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pintle::sandbox::{Fault, Sandbox};
+use pintle::sandbox::Sandbox;
 
 use crate::child::Process;
-use crate::support::{Stage, free, sandbox_options, settings, until};
-
-fn fault(text: &str) -> Fault {
-    text.parse().unwrap()
-}
+use crate::support::{Stage, fault, free, sandbox_options, settings, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_finishes_what_is_under_way_and_ends_with_0() {

@@ -10,10 +10,12 @@
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 
+mod accounts;
 mod calls;
 mod child;
 mod door;
 mod lifecycle;
 mod streaming;
 mod support;
+mod token;
 mod wires;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a sandbox, a gateway in front of it, and an ordinary client.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use pintle::app::App;
 use pintle::config;
-use pintle::sandbox::{Options, Sandbox};
+use pintle::sandbox::{Fault, Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,6 +43,11 @@ pub struct Reply {
 /// The sandbox on a free port, with its documented credentials.
 pub fn sandbox_options() -> Options {
     Options::local(free())
+}
+
+/// A fault of the sandbox, as its grammar has it.
+pub fn fault(text: &str) -> Fault {
+    text.parse().unwrap()
 }
 
 /// Any free port of the loopback.
@@ -115,14 +121,20 @@ impl Stage {
 
 /// Settings for one account at `url`; `more` is put at the end.
 pub fn settings(url: &str, more: &str) -> String {
+    settings_of_account(url, "", more)
+}
+
+/// The same, with keys of the account besides: `of_account` is the inside of a mapping.
+pub fn settings_of_account(url: &str, of_account: &str, more: &str) -> String {
     let local = if more.contains("local:") {
         ""
     } else {
         "local: { listen: 127.0.0.1:0 }\n"
     };
     format!(
-        "{local}admin: {{ listen: 127.0.0.1:0 }}\naccounts:\n  main:\n    base_url: {url}\n    \
-         secrets: {{ app_key: \"literal:sandbox-key\", app_secret: \"literal:sandbox-secret\" }}\n{more}\n"
+        "{local}admin: {{ listen: 127.0.0.1:0 }}\naccounts:\n  main: {{ base_url: \"{url}\", \
+         secrets: {{ app_key: \"literal:sandbox-key\", app_secret: \"literal:sandbox-secret\" }}, \
+         {of_account} }}\n{more}\n"
     )
 }
 
@@ -197,6 +209,20 @@ impl Reply {
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
+}
+
+/// Sends bytes as they are and reads until the gateway closes the connection.
+pub fn raw(client: &Client, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(client.base().strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .expect("the gateway closes the connection");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Waits until a state is reached; a test that waits longer than 10 s has failed.
