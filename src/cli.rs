@@ -33,10 +33,12 @@ pub fn main() -> ExitCode {
 }
 
 /// Pintle joins your own systems to the AI Rudder voice and workflow platform.
-///
-/// Start with `pintle demo`: it needs no account, no Redis and nothing to edit.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about = None, max_term_width = 100)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Start with `pintle demo`: it needs no account and nothing to edit."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -55,10 +57,15 @@ enum Command {
     #[command(after_help = "Then:\n  curl http://127.0.0.1:7080/sandbox")]
     Sandbox(SandboxArguments),
     /// Read every file and report every fault at once; starts nothing
+    #[command(after_help = "Examples:\n  pintle check --config pintle.yaml\n  \
+        pintle check --json | jq '.faults[] | .file, .line, .help'")]
     Check(CheckArguments),
     /// List the catalogue: every call and callback of the platform's portal
+    #[command(after_help = "Examples:\n  pintle routes --family workflow\n  \
+        pintle routes --export mine     # to edit the catalogue; the settings then name the folders")]
     Routes(RoutesArguments),
     /// Print the local endpoint as an OpenAPI 3.1 document
+    #[command(after_help = "Example:\n  pintle openapi > pintle.openapi.json")]
     Openapi(ConfigArgument),
 }
 

@@ -77,7 +77,7 @@ pub fn load(path: Option<&Path>) -> Loaded {
     let faults = Faults::new();
     let source = match path {
         None => Some(embedded::settings()),
-        Some(path) => files::read(path, &faults),
+        Some(path) => files::read_settings(path, &faults),
     };
     let mut watched: Vec<PathBuf> = path.map(Path::to_path_buf).into_iter().collect();
     let node = source.as_ref().and_then(|source| parse(source, &faults));

@@ -31,10 +31,10 @@ pub mod mapping;
 
 pub mod codec;
 
+pub mod telemetry;
+
 pub mod message;
 
 pub mod secret;
-
-pub mod telemetry;
 
 pub mod yaml;

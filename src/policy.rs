@@ -6,20 +6,18 @@
 
 mod family;
 mod login;
+mod named;
 mod verdict;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use family::{Family, FamilyLogin, FamilyUpstream};
 pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
+pub use named::Named;
 pub use verdict::{Judgement, Said, Verdict};
 
-use crate::yaml::{Fault, Faults, Fields, Node, Read, Source, Value, nearest, parse};
-
-/// Things by the names that files give them.
-pub type Named<T> = BTreeMap<String, Arc<T>>;
+use crate::yaml::{Fault, Faults, Fields, Node, Read, Source, Value, parse};
 
 /// How sure a fact of the platform is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +68,7 @@ pub fn choice<T: Copy>(node: &Node, faults: &Faults, choices: &[(&str, T)]) -> O
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         faults.push(
             Fault::at(node, format!("`{text}` is none of the choices here"))
+                .label("not known here")
                 .help(format!("write one of: {}", words.join(", "))),
         );
     }
@@ -101,16 +100,27 @@ impl Policies {
     pub fn read(sources: &[Arc<Source>], faults: &Faults) -> Self {
         let mut sections = Sections::default();
         for source in sources {
-            if let Some(node) = parse(source, faults) {
-                sections.collect(&node, faults);
+            match parse(source, faults) {
+                Some(node) => sections.collect(&node, faults),
+                None => sections.is_partial = true,
             }
         }
-        let verdicts = named(&sections.verdicts, faults, Verdict::read);
-        let logins = named(&sections.logins, faults, Login::read);
-        let families = named(&sections.families, faults, |name, node, faults| {
-            Family::read(name, node, &verdicts, &logins, faults)
-        });
-        family::check_prefixes(&families, &sections.families, faults);
+        let partial = sections.is_partial;
+        let verdicts = Named::read(
+            &sections.verdicts,
+            ("verdict", partial),
+            faults,
+            Verdict::read,
+        );
+        let logins = Named::read(&sections.logins, ("login", partial), faults, Login::read);
+        let read = |name: &str, node: &Node, faults: &Faults| {
+            Family::read(name, node, (&verdicts, &logins), faults)
+        };
+        let families = Named::read(&sections.families, ("family", partial), faults, read);
+        family::check_prefixes(&sections.families, faults);
+        if !partial && sections.unlisted != Some(Unlisted::Refuse) {
+            family::check_root(&sections.families, faults);
+        }
         Self {
             families,
             logins,
@@ -139,11 +149,14 @@ struct Sections {
     logins: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
+    /// Some of what the files say could not be read, so that a name may be missing for that alone.
+    is_partial: bool,
 }
 
 impl Sections {
     fn collect(&mut self, node: &Node, faults: &Faults) {
         let Some(mut fields) = Fields::open(node, faults) else {
+            self.is_partial = true;
             return;
         };
         for (key, into) in [
@@ -154,16 +167,18 @@ impl Sections {
             let Some(section) = fields.node(key) else {
                 continue;
             };
-            match &section.value {
-                Value::Map(entries) => into.extend(entries.iter().cloned()),
-                _ => faults.push(
-                    Fault::at(
-                        section,
-                        format!("`{key}` must be names with a mapping each"),
-                    )
-                    .help(format!("write `{key}:`, then `a-name:` lines under it")),
-                ),
+            if let Value::Map(entries) = &section.value {
+                into.extend(entries.iter().cloned());
+                continue;
             }
+            self.is_partial = true;
+            faults.push(
+                Fault::at(
+                    section,
+                    format!("`{key}` must be names with a mapping each"),
+                )
+                .help(format!("write `{key}:`, then `a-name:` lines under it")),
+            );
         }
         if let Some(node) = fields.node("unlisted_paths") {
             self.unlisted = choice(
@@ -174,48 +189,4 @@ impl Sections {
         }
         fields.finish();
     }
-}
-
-/// Reads each named node; a name that is there twice is a fault.
-fn named<T>(
-    entries: &[(Node, Node)],
-    faults: &Faults,
-    read: impl Fn(&str, &Node, &Faults) -> Option<T>,
-) -> Named<T> {
-    let mut all = BTreeMap::new();
-    for (key, node) in entries {
-        let name = key.text().unwrap_or_default();
-        let Some(value) = read(name, node, faults) else {
-            continue;
-        };
-        if all.insert(name.to_owned(), Arc::new(value)).is_some() {
-            faults.push(
-                Fault::at(key, format!("the name `{name}` is taken by another file"))
-                    .help("give one of the two another name, or delete it"),
-            );
-        }
-    }
-    all
-}
-
-/// Finds what a name refers to, or says which name was likely meant.
-pub fn resolve<'m, T>(
-    node: &Node,
-    kind: &str,
-    known: &'m Named<T>,
-    faults: &Faults,
-) -> Option<&'m Arc<T>> {
-    let name = String::read(node, faults)?;
-    let found = known.get(&name);
-    if found.is_none() {
-        let help = nearest(&name, known.keys().map(String::as_str)).map_or_else(
-            || {
-                let names: Vec<&str> = known.keys().map(String::as_str).collect();
-                format!("known: {}", names.join(", "))
-            },
-            |near| format!("did you mean `{near}`?"),
-        );
-        faults.push(Fault::at(node, format!("there is no {kind} `{name}`")).help(help));
-    }
-    found
 }

@@ -6,12 +6,14 @@
 //! merge keys, duplicate keys and a second document are faults, and size, depth and number of
 //! nodes are bounded: there is nothing here that can expand.
 
+mod excerpt;
 mod fault;
 mod fields;
 mod node;
 mod read;
+mod syntax;
 
 pub use fault::{Fault, Faults, Severity};
-pub use fields::{Fields, nearest};
+pub use fields::{Fields, meant, nearest};
 pub use node::{Node, Source, Span, Value, parse};
 pub use read::{Bytes, Entries, Name, Read};

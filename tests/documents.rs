@@ -82,6 +82,7 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
             ".node(\"",
             ".or(\"",
             ".required(\"",
+            ".required_node(\"",
             "fields,\"",
             ">(\"",
             ".optional(\"",

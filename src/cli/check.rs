@@ -46,10 +46,10 @@ pub(super) fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
 
 fn summary(config: &Config, argument: &ConfigArgument, files: usize) -> String {
     format!(
-        "{}: good ({} files, {} accounts, {} operations and callbacks)",
+        "{}: good ({}, {}, {} operations and callbacks)",
         argument.described(),
-        files,
-        config.accounts.len(),
+        print::count(files, "file"),
+        print::count(config.accounts.len(), "account"),
         config.catalogue.entries().len(),
     )
 }

@@ -61,10 +61,9 @@ async fn start(arguments: DemoArguments) -> Result<(Sandbox, App), String> {
         .await
         .map_err(|error| sandbox_command::taken(arguments.sandbox, "--sandbox", &error))?;
     let config = config(arguments, &sandbox)?;
-    let app = App::start(config, None).await.map_err(|failure| {
-        let hint = "\n  for the demo: --local and --admin choose other addresses";
-        format!("{}{hint}", serve::told(&failure))
-    })?;
+    let app = App::start(config, None)
+        .await
+        .map_err(|failure| serve::told(&failure, |name| format!("--{name}")))?;
     Ok((sandbox, app))
 }
 

@@ -55,15 +55,17 @@ pub(super) fn counted(faults: &[Fault]) -> String {
         .filter(|fault| fault.level() == Severity::Warning)
         .count();
     let errors = faults.len() - warnings;
-    let count = |number: usize, word: &str| {
-        let plural = if number == 1 { "" } else { "s" };
-        format!("{number} {word}{plural}")
-    };
     match (errors, warnings) {
         (errors, 0) => count(errors, "fault"),
         (0, warnings) => count(warnings, "warning"),
         (errors, warnings) => format!("{}, {}", count(errors, "fault"), count(warnings, "warning")),
     }
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn count(number: usize, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{plural}")
 }
 
 /// Whether standard error is read by a person who likes colours (<https://no-color.org>).

@@ -9,7 +9,7 @@ use super::{ConfigArgument, RoutesArguments, check, print};
 use crate::config::{Config, embedded};
 use crate::error::TABLE;
 use crate::route::{Entry, openapi as describe};
-use crate::yaml::nearest;
+use crate::yaml::meant;
 
 pub(super) fn run(arguments: &RoutesArguments) -> ExitCode {
     if let Some(folder) = &arguments.export {
@@ -23,15 +23,7 @@ pub(super) fn run(arguments: &RoutesArguments) -> ExitCode {
     if let Some(family) = arguments.family.as_deref()
         && !families.contains_key(family)
     {
-        let help = nearest(family, families.keys().copied()).map_or_else(
-            || {
-                format!(
-                    "known: {}",
-                    families.keys().copied().collect::<Vec<_>>().join(", ")
-                )
-            },
-            |near| format!("did you mean `{near}`?"),
-        );
+        let help = meant(family, families.keys().copied());
         print::error(&format!("there is no family `{family}`: {help}"));
         return ExitCode::FAILURE;
     }

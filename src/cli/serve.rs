@@ -27,7 +27,7 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
     let app = match App::start(config, argument.path()).await {
         Ok(app) => app,
         Err(failure) => {
-            print::error(&told(&failure));
+            print::error(&told(&failure, |name| format!("`{name}.listen`")));
             return ExitCode::FAILURE;
         }
     };
@@ -119,12 +119,15 @@ fn reload(app: &App, why: &'static str) {
 }
 
 /// What a person does about a start that failed.
-pub(super) fn told(failure: &StartFailure) -> String {
+///
+/// `setting` names what sets the address of a listener.
+pub(super) fn told(failure: &StartFailure, setting: impl Fn(&str) -> String) -> String {
     let StartFailure::Bind(bind) = failure;
     match bind {
         BindFailure::Taken { name, place } => format!(
             "{bind}\n  another program listens on {place}, perhaps another pintle: stop it, or \
-             choose another address for `{name}.listen`\n  who it is: ss -ltnp | grep {}",
+             choose another address with {}\n  who it is: ss -ltnp | grep {}",
+            setting(name),
             place.rsplit(':').next().unwrap_or(place)
         ),
         BindFailure::Other { .. } => telemetry::chain(bind),

@@ -8,11 +8,11 @@ use http::HeaderName;
 
 use super::secret::Secrets;
 use crate::outbound::{AccountOptions, OtherOptions};
-use crate::policy::{FamilyLogin, Login, Policies, authorization_scheme, choice, resolve};
+use crate::policy::{FamilyLogin, FamilyUpstream, Login, Policies, authorization_scheme, choice};
 use crate::secret::Secret;
-use crate::upstream::tls::{Client, Material};
+use crate::upstream::tls::{Client, Material, certificates};
 use crate::upstream::{self, BaseUrl, Protocol};
-use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Value};
+use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Value, meant};
 
 /// Reads one account.
 pub(super) fn read(
@@ -26,23 +26,24 @@ pub(super) fn read(
     let upstream = read_upstream(&mut fields, secrets);
     let loopback = upstream
         .as_ref()
-        .is_some_and(|upstream| upstream.base.is_loopback());
+        .is_none_or(|upstream| upstream.base.is_loopback());
     let of_account = fields
-        .node("secrets")
+        .required_node("secrets", "{ app_key: env:NAME, app_secret: env:NAME }")
         .map(|node| read_secrets(node, loopback, secrets));
     let login = fields
         .node("login")
-        .and_then(|node| resolve(node, "login", &policies.logins, faults).cloned());
+        .and_then(|node| policies.logins.resolve(node, faults).cloned());
     let authorization = fields
         .node("authorization")
         .and_then(|node| authorization_scheme(node, faults));
     let others = fields
         .node("upstreams")
         .map(|node| read_others(node, policies, secrets));
-    if let Some(found) = &of_account {
+    let are_named = node
+        .child("secrets")
+        .is_some_and(|node| matches!(node.value, Value::Map(_)));
+    if let Some(found) = of_account.as_ref().filter(|_| are_named) {
         check_secrets(node, found, (login.as_ref(), policies), faults);
-    } else {
-        fields.required::<Name>("secrets");
     }
     fields.finish();
     Some(AccountOptions {
@@ -82,7 +83,8 @@ fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<u
                 ("1.1", Protocol::Http1),
                 ("2", Protocol::Http2),
             ],
-        )?,
+        )
+        .unwrap_or(Protocol::Auto),
     };
     let limits = fields
         .node("limits")
@@ -113,23 +115,25 @@ fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<u
 
 fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
     let mut fields = Fields::open(node, secrets.faults)?;
-    let mut file = |fields: &mut Fields<'_>, key| {
-        let node = fields.node(key)?;
-        Some(secrets.file(node, &String::read(node, fields.faults())?))
-    };
-    let ca = file(&mut fields, "ca");
-    let certificate = file(&mut fields, "certificate");
+    let ca = fields
+        .node("ca")
+        .map(|node| read_certificates(node, secrets));
+    let certificate = fields
+        .node("certificate")
+        .map(|node| read_certificates(node, secrets));
     let key = fields
         .node("key")
         .map(|node| secrets.read(node).map(|found| found.secret));
-    if certificate.is_some() != key.is_some() {
-        secrets.faults.push(
-            Fault::at(
-                node,
-                "a client certificate needs both `certificate` and `key`",
-            )
-            .help("add the one that is missing"),
-        );
+    let missing = match (&certificate, &key) {
+        (Some(_), None) => Some("key: file:client.key"),
+        (None, Some(_)) => Some("certificate: client.crt"),
+        _ => None,
+    };
+    if let Some(missing) = missing {
+        let message = "a client certificate needs both `certificate` and `key`";
+        secrets
+            .faults
+            .push(Fault::at(node, message).help(format!("add `{missing}`")));
     }
     fields.finish();
     let client = match certificate.zip(key) {
@@ -141,6 +145,19 @@ fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
         Some(read) => Some(read?),
     };
     Some(Material { extra_ca, client })
+}
+
+/// Reads a PEM file of certificates that a setting points to.
+pub(super) fn read_certificates(node: &Node, secrets: &mut Secrets<'_>) -> Option<Vec<u8>> {
+    let pem = secrets.file(node, &String::read(node, secrets.faults)?)?;
+    if certificates(&pem).is_err() {
+        secrets.faults.push(
+            Fault::at(node, "there is no certificate in this file")
+                .help("it must be PEM: `-----BEGIN CERTIFICATE-----` and what follows"),
+        );
+        return None;
+    }
+    Some(pem)
 }
 
 fn read_limits(node: &Node, faults: &Faults) -> upstream::Limits {
@@ -246,11 +263,15 @@ fn read_others(
         let known = policies
             .families
             .values()
-            .any(|family| family.upstream == crate::policy::FamilyUpstream::Named(name.to_owned()));
-        if !known {
+            .filter_map(|family| match &family.upstream {
+                FamilyUpstream::Named(name) => Some(name.as_str()),
+                FamilyUpstream::Account => None,
+            });
+        if !known.clone().any(|known| known == name) {
             secrets.faults.push(
                 Fault::at(key, format!("no family uses an upstream `{name}`"))
-                    .help("the families in `policies/` name the upstreams that can be set here"),
+                    .label("not known")
+                    .help(meant(name, known)),
             );
         }
         let Some(mut fields) = Fields::open(value, secrets.faults) else {

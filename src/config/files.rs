@@ -2,73 +2,171 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::yaml::{Fault, Faults, Source};
+use crate::yaml::{Fault, Faults, Node, Source};
 
-/// Reads one file; a fault says what to do about one that cannot be read.
-pub(super) fn read(path: &Path, faults: &Faults) -> Option<Arc<Source>> {
-    let shown = path.display();
-    let text = fs::metadata(path)
-        .and_then(|metadata| {
-            if metadata.len() > FILE_BYTES_MAX {
-                return Err(std::io::Error::other(format!(
-                    "larger than {FILE_BYTES_MAX} bytes"
-                )));
+/// Why a file could not be read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// The operating system says so.
+    Io(io::Error),
+    /// It is larger than this.
+    TooLarge(u64),
+}
+
+impl Unread {
+    /// What happened, for a person.
+    pub(super) fn told(&self, path: &Path) -> String {
+        let shown = path.display();
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                format!("there is no file {shown}")
             }
-            fs::read_to_string(path)
-        })
-        .map_err(|error| {
-            faults.push(
-                Fault::nowhere(format!("cannot read {shown}: {error}"))
-                    .help("check the path and who may read it"),
-            );
-        })
-        .ok()?;
-    Some(Source::new(shown.to_string(), text))
+            Self::Io(error) => format!("cannot read {shown}: {error}"),
+            Self::TooLarge(max) => format!("{shown} is larger than {max} bytes"),
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn help(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                "check the path: a relative one begins at the folder of the settings file"
+            }
+            Self::Io(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                "name a file, not a folder"
+            }
+            Self::Io(_) => "check who may read it",
+            Self::TooLarge(_) => "this is likely not the file that was meant",
+        }
+    }
+}
+
+/// Reads a file of a limited size. The limit holds for pipes and devices too.
+pub(super) fn bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Unread> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes))
+        .map_err(Unread::Io)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > bytes_max) {
+        return Err(Unread::TooLarge(bytes_max));
+    }
+    Ok(bytes)
+}
+
+/// Reads the settings file. What it holds may be secret.
+pub(super) fn read_settings(path: &Path, faults: &Faults) -> Option<Arc<Source>> {
+    let text = read_text(
+        path,
+        faults,
+        "check the path after `--config`; `pintle serve --help` tells what is used without it",
+    )?;
+    Some(Source::with_secrets(path.display().to_string(), text))
+}
+
+fn read_text(path: &Path, faults: &Faults, missing: &str) -> Option<String> {
+    let fault = match bounded(path, FILE_BYTES_MAX).map(String::from_utf8) {
+        // An editor may put a byte order mark before the text.
+        Ok(Ok(text)) => return Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()),
+        Ok(Err(_)) => {
+            Fault::nowhere(format!("{} is not text", path.display())).help("save it as UTF-8")
+        }
+        Err(unread) => {
+            let not_there =
+                matches!(&unread, Unread::Io(error) if error.kind() == io::ErrorKind::NotFound);
+            let help = if not_there { missing } else { unread.help() };
+            Fault::nowhere(unread.told(path)).help(help)
+        }
+    };
+    faults.push(fault);
+    None
 }
 
 /// Reads every `*.yaml` of a folder and its folders, in the order of their paths.
 pub(super) fn read_folder(
+    node: &Node,
     folder: &Path,
     faults: &Faults,
     watched: &mut Vec<PathBuf>,
 ) -> Vec<Arc<Source>> {
-    let mut paths = Vec::new();
-    list(folder, faults, &mut paths, 0);
-    paths.sort();
+    let mut found = Vec::new();
+    list(node, folder, (faults, &mut found), 0);
+    found.sort();
+    if found.is_empty() && folder.is_dir() {
+        faults.push(
+            Fault::at(
+                node,
+                format!("no file of {} ends in .yaml", folder.display()),
+            )
+            .help(
+                "`pintle routes --export FOLDER` writes the built-in files to start from; \
+                 without this key they are used as they are",
+            ),
+        );
+    }
     watched.push(folder.to_path_buf());
-    watched.extend(paths.iter().cloned());
-    paths.iter().filter_map(|path| read(path, faults)).collect()
+    watched.extend(found.iter().cloned());
+    found
+        .iter()
+        .filter_map(|path| {
+            let text = read_text(path, faults, "it went away while it was read: check again")?;
+            Some(Source::new(path.display().to_string(), text))
+        })
+        .collect()
 }
 
-fn list(folder: &Path, faults: &Faults, paths: &mut Vec<PathBuf>, depth: usize) {
+fn list(node: &Node, folder: &Path, into: (&Faults, &mut Vec<PathBuf>), depth: usize) {
+    let (faults, found) = into;
+    let shown = folder.display();
     let entries = match fs::read_dir(folder) {
-        Ok(entries) if depth <= FOLDER_DEPTH_MAX => entries,
-        Ok(_) => return,
+        Ok(entries) => entries,
         Err(error) => {
+            let told = match error.kind() {
+                io::ErrorKind::NotFound => format!("there is no folder {shown}"),
+                io::ErrorKind::NotADirectory => format!("{shown} is no folder"),
+                _ => format!("cannot read the folder {shown}: {error}"),
+            };
             faults.push(
-                Fault::nowhere(format!(
-                    "cannot read the folder {}: {error}",
-                    folder.display()
-                ))
-                .help("check the path, or leave the key out to use the embedded files"),
+                Fault::at(node, told)
+                    .help("check the path, or leave the key out to use the built-in files"),
             );
             return;
         }
     };
     for entry in entries.flatten() {
         let path = entry.path();
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if path.is_dir() && !hidden {
-            list(&path, faults, paths, depth + 1);
-        } else if path.extension().is_some_and(|end| end == "yaml") && !hidden {
-            if paths.len() >= FILES_MAX {
-                return;
-            }
-            paths.push(path);
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let ends_in = |end: &str| path.extension().is_some_and(|found| found == end);
+        if path.is_dir() && depth < FOLDER_DEPTH_MAX {
+            list(node, &path, (faults, found), depth + 1);
+        } else if path.is_dir() {
+            faults.push(
+                Fault::at(node, format!("{} is too deep to be read", path.display())).help(
+                    format!("at most {FOLDER_DEPTH_MAX} folders below this one are read"),
+                ),
+            );
+        } else if ends_in("yaml") {
+            found.push(path);
+        } else if ends_in("yml") {
+            faults.push(
+                Fault::at(node, format!("{} is not read", path.display()))
+                    .help("rename it: only files that end in .yaml are")
+                    .warning(),
+            );
+        }
+        if found.len() > FILES_MAX {
+            found.truncate(FILES_MAX);
+            faults.push(
+                Fault::at(node, format!("{shown} has more than {FILES_MAX} files"))
+                    .help("this is likely not the folder that was meant"),
+            );
+            return;
         }
     }
 }

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::account::read_certificates;
 use super::secret::Secrets;
 use crate::server::{Guard, Limits, Options, tls};
+use crate::upstream::tls::TlsFault;
 use crate::yaml::{Bytes, Fault, Faults, Fields, Node};
 
 /// Reads a listener's own keys out of an open mapping; the caller finishes it.
@@ -86,24 +88,25 @@ fn check_remote(
 
 fn read_tls(node: &Node, secrets: &mut Secrets<'_>) -> Option<tls::Server> {
     let mut fields = Fields::open(node, secrets.faults)?;
-    let certificate: Option<String> = fields.required("certificate");
-    let certificate_node = fields.node("certificate");
-    let key_node = fields.node("key");
-    if key_node.is_none() {
-        fields.required::<String>("key");
-    }
+    let certificate = fields
+        .required_node("certificate", "server.crt")
+        .and_then(|node| read_certificates(node, secrets));
+    let key = fields
+        .required_node("key", "file:server.key")
+        .and_then(|node| secrets.read(node));
     fields.finish();
-    let certificate = secrets.file(certificate_node?, &certificate?)?;
-    let key = secrets.read(key_node?)?.secret;
+    let (certificate, key) = (certificate?, key?.secret);
     match tls::Server::new(certificate, key) {
         Ok(server) => Some(server),
         Err(fault) => {
+            let place = match &fault {
+                TlsFault::NoKey => node.child("key").unwrap_or(node),
+                _ => node,
+            };
             secrets.faults.push(
-                Fault::at(
-                    node,
-                    format!("no TLS with this certificate and key: {fault}"),
-                )
-                .help("both must be PEM: a certificate chain, and the key that belongs to it"),
+                Fault::at(place, format!("no TLS with these files: {fault}")).help(
+                    "both must be PEM: a certificate chain, and the private key of its first one",
+                ),
             );
             None
         }

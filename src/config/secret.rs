@@ -2,8 +2,10 @@
 //!
 //! A fault about a secret never shows what stands in its field: it may be the secret itself.
 
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 
+use super::files::bounded;
 use crate::secret::Secret;
 use crate::yaml::{Fault, Faults, Node};
 
@@ -65,24 +67,38 @@ impl Secrets<'_> {
         reason = "the one place that reads the environment"
     )]
     fn environment(&self, node: &Node, name: &str) -> Option<String> {
-        let value = std::env::var(name).ok();
-        if value.is_none() {
-            self.faults.push(
-                Fault::at(
-                    node,
-                    format!("the environment variable `{name}` is not set"),
-                )
-                .label("points nowhere")
-                .help(format!("set it before the start: export {name}=…")),
-            );
-        }
-        value
+        let fault = match std::env::var(name) {
+            Ok(value) => return Some(value),
+            Err(VarError::NotPresent) if is_name(name) => Fault::at(
+                node,
+                format!("the environment variable `{name}` is not set"),
+            )
+            .label("points nowhere")
+            .help(format!("set it before the start: export {name}=…")),
+            // Perhaps the secret itself was written after `env:`.
+            Err(VarError::NotPresent) => Fault::at(
+                node,
+                "what follows `env:` is no name of an environment variable",
+            )
+            .concealed()
+            .help("write letters, digits and `_`, such as `env:AIRUDDER_APP_KEY`"),
+            Err(VarError::NotUnicode(_)) => Fault::at(
+                node,
+                format!("the environment variable `{name}` is not text"),
+            )
+            .help("set it to the secret as UTF-8 text"),
+        };
+        self.faults.push(fault);
+        None
     }
 
     fn text_file(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.file(node, path)?;
         let Ok(text) = String::from_utf8(text) else {
-            self.faults.push(Fault::at(node, "the file is not text"));
+            self.faults.push(
+                Fault::at(node, "the file is not text")
+                    .help("put the secret into it as UTF-8 text"),
+            );
             return None;
         };
         // Editors and `echo` end a file with a line break that is not meant.
@@ -90,27 +106,35 @@ impl Secrets<'_> {
     }
 
     /// Reads a file that a setting points to, relative to the settings' folder.
-    pub(super) fn file(&mut self, node: &Node, path: &str) -> Option<Vec<u8>> {
-        let path = self.base.join(path);
+    pub(super) fn file(&mut self, node: &Node, written: &str) -> Option<Vec<u8>> {
+        let path = self.base.join(written);
         self.watched.push(path.clone());
-        let small = std::fs::metadata(&path).and_then(|metadata| {
-            if metadata.len() > BYTES_MAX {
-                return Err(std::io::Error::other(format!(
-                    "larger than {BYTES_MAX} bytes"
-                )));
-            }
-            std::fs::read(&path)
-        });
-        small
-            .map_err(|error| {
+        match bounded(&path, BYTES_MAX) {
+            Ok(bytes) => Some(bytes),
+            Err(unread) => {
+                let is_reference =
+                    node.text().is_some_and(|text| text == written) && written.starts_with("file:");
+                let help = if is_reference {
+                    "write the path alone, without `file:`"
+                } else {
+                    unread.help()
+                };
                 self.faults.push(
-                    Fault::at(node, format!("cannot read {}: {error}", path.display()))
+                    Fault::at(node, unread.told(&path))
                         .label("points nowhere")
-                        .help("check the path and who may read it"),
+                        .help(help),
                 );
-            })
-            .ok()
+                None
+            }
+        }
     }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 const REFERENCE: &str =

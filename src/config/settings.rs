@@ -13,7 +13,7 @@ use crate::policy::{Policies, choice};
 use crate::route::Catalogue;
 use crate::server;
 use crate::token::Pace;
-use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, nearest};
+use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, meant};
 
 /// Reads everything that hangs on a settings file.
 pub(super) fn read(
@@ -64,10 +64,17 @@ fn folder(
     (base, watched): (&Path, &mut Vec<PathBuf>),
     embedded: impl Fn() -> Vec<Arc<Source>>,
 ) -> Vec<Arc<Source>> {
-    match fields.optional::<PathBuf>(key) {
-        Some(path) => read_folder(&base.join(path), fields.faults(), watched),
-        None => embedded(),
+    let Some(node) = fields.node(key) else {
+        return embedded();
+    };
+    let found = PathBuf::read(node, fields.faults())
+        .map(|path| read_folder(node, &base.join(path), fields.faults(), watched))
+        .unwrap_or_default();
+    if found.is_empty() {
+        // It is told already; the built-in ones stand in, so that the rest can be checked.
+        return embedded();
     }
+    found
 }
 
 fn local(node: Option<&Node>, secrets: &mut Secrets<'_>) -> (server::Options, Credentials, Limits) {
@@ -106,11 +113,18 @@ fn accounts(
     policies: &Policies,
     secrets: &mut Secrets<'_>,
 ) -> Vec<AccountOptions> {
-    let Some(node) = fields.node("accounts") else {
-        fields.required::<Name>("accounts");
+    let Some(node) = fields.required_node("accounts", "{ main: { base_url: …, secrets: … } }")
+    else {
         return Vec::new();
     };
-    account::entries(node, secrets.faults)
+    let entries = account::entries(node, secrets.faults);
+    if entries.is_empty() && matches!(node.value, Value::Map(_)) {
+        secrets.faults.push(
+            Fault::at(node, "there is no account")
+                .help("write one: a name, and under it `base_url` and `secrets`"),
+        );
+    }
+    entries
         .iter()
         .filter_map(|(key, value)| {
             let Name(name) = Name::read(key, secrets.faults)?;
@@ -122,14 +136,14 @@ fn accounts(
 /// The account of calls that name none: the one that is named, or the only one.
 fn default_account(fields: &mut Fields<'_>, node: &Node) -> Option<String> {
     let faults = fields.faults();
+    let named = fields.node("default_account");
     let accounts = node.child("accounts")?;
     let names: Vec<&str> = match &accounts.value {
-        crate::yaml::Value::Map(entries) => {
-            entries.iter().filter_map(|(key, _)| key.text()).collect()
-        }
+        Value::Map(entries) if entries.is_empty() => return None,
+        Value::Map(entries) => entries.iter().filter_map(|(key, _)| key.text()).collect(),
         _ => return None,
     };
-    let Some(named) = fields.node("default_account") else {
+    let Some(named) = named else {
         if let [only] = names.as_slice() {
             return Some((*only).to_owned());
         }
@@ -150,11 +164,11 @@ fn default_account(fields: &mut Fields<'_>, node: &Node) -> Option<String> {
     if names.contains(&name.as_str()) {
         return Some(name);
     }
-    let help = nearest(&name, names.iter().copied()).map_or_else(
-        || format!("known: {}", names.join(", ")),
-        |near| format!("did you mean `{near}`?"),
+    faults.push(
+        Fault::at(named, format!("there is no account `{name}`"))
+            .label("not known")
+            .help(meant(&name, names.iter().copied())),
     );
-    faults.push(Fault::at(named, format!("there is no account `{name}`")).help(help));
     None
 }
 
@@ -165,11 +179,29 @@ fn check_loops(
     listeners: [&server::Options; 2],
     faults: &Faults,
 ) {
+    let [local, admin] = listeners;
+    if local.address == admin.address && local.address.is_some_and(|address| address.port() != 0) {
+        let place = ["admin", "local"]
+            .into_iter()
+            .find_map(|name| node.child(name)?.child("listen"));
+        faults.push(
+            Fault::at(
+                place.unwrap_or(node),
+                "both listeners have the same address",
+            )
+            .help("give `admin.listen` and `local.listen` a port each"),
+        );
+    }
     for account in accounts {
         let base = &account.upstream.base;
         let ours = listeners.into_iter().find(|listener| {
             listener.address.is_some_and(|address| {
-                address.port() != 0 && address.port() == base.port() && base.is_loopback()
+                let same_host = base.is_loopback()
+                    || base
+                        .host()
+                        .parse()
+                        .is_ok_and(|host: std::net::IpAddr| host == address.ip());
+                address.port() != 0 && address.port() == base.port() && same_host
             })
         });
         let Some(listener) = ours else { continue };
@@ -195,17 +227,36 @@ fn pace(node: &Node, faults: &Faults) -> Pace {
     let Some(mut fields) = Fields::open(node, faults) else {
         return PACE;
     };
-    let percent = |value: u64| u32::try_from(value.min(99)).unwrap_or(99);
     let pace = Pace {
         login: fields.or("login", PACE.login),
-        renew_percent: percent(fields.or("renew_percent", u64::from(PACE.renew_percent))),
-        jitter_percent: percent(fields.or("jitter_percent", u64::from(PACE.jitter_percent))),
+        renew_percent: percent(&mut fields, "renew_percent", PACE.renew_percent),
+        jitter_percent: percent(&mut fields, "jitter_percent", PACE.jitter_percent),
         backoff: fields.or("backoff", PACE.backoff),
         backoff_max: fields.or("backoff_max", PACE.backoff_max),
         rejection_age: fields.or("rejection_age", PACE.rejection_age),
     };
     fields.finish();
     pace
+}
+
+fn percent(fields: &mut Fields<'_>, key: &'static str, default: u32) -> u32 {
+    let Some(node) = fields.node(key) else {
+        return default;
+    };
+    let Some(written) = u64::read(node, fields.faults()) else {
+        return default;
+    };
+    let fits = u32::try_from(written).ok().filter(|value| *value < 100);
+    if fits.is_none() {
+        fields.faults().push(
+            Fault::at(node, format!("`{written}` is no share of a token's life"))
+                .label("expected 0 to 99")
+                .help(format!(
+                    "write a percentage from 0 to 99, such as `{default}`"
+                )),
+        );
+    }
+    fits.unwrap_or(default)
 }
 
 fn log(node: Option<&Node>, faults: &Faults) -> Log {

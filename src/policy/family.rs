@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::policy::{Login, Named, Verdict, resolve};
-use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node};
+use crate::policy::{Login, Named, Verdict};
+use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node, Value};
 
 /// What every operation of a family has in common.
 #[derive(Debug)]
@@ -49,25 +49,19 @@ impl Family {
     pub(super) fn read(
         name: &str,
         node: &Node,
-        verdicts: &Named<Verdict>,
-        logins: &Named<Login>,
+        (verdicts, logins): (&Named<Verdict>, &Named<Login>),
         faults: &Faults,
     ) -> Option<Self> {
         let mut fields = Fields::open(node, faults)?;
-        let verdict = fields.node("verdict");
-        if verdict.is_none() {
-            fields.required::<String>("verdict");
-        }
-        let verdict = verdict.and_then(|node| resolve(node, "verdict", verdicts, faults));
-        let login = match fields.node("login") {
+        let verdict = fields
+            .required_node("verdict", "plain")
+            .and_then(|node| verdicts.resolve(node, faults));
+        let login = match fields.required_node("login", "none") {
             Some(node) if node.text() == Some("none") => Some(FamilyLogin::None),
-            Some(node) => {
-                resolve(node, "login", logins, faults).map(|login| FamilyLogin::By(login.clone()))
-            }
-            None => {
-                fields.required::<String>("login");
-                None
-            }
+            Some(node) => logins
+                .resolve(node, faults)
+                .map(|login| FamilyLogin::By(Arc::clone(login))),
+            None => None,
         };
         let upstream = fields
             .optional::<Name>("upstream")
@@ -103,28 +97,60 @@ fn headers(node: &Node, faults: &Faults) -> Option<(Headers, Headers)> {
     Some((set, default))
 }
 
-/// Two families must not claim the same prefix, and some family must claim `/`.
-pub(super) fn check_prefixes(families: &Named<Family>, nodes: &[(Node, Node)], faults: &Faults) {
+/// Every prefix is a path, and two families must not claim the same one.
+pub(super) fn check_prefixes(families: &[(Node, Node)], faults: &Faults) {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    for family in families.values() {
-        for prefix in &family.prefixes {
-            let Some(other) = owners.insert(prefix, &family.name) else {
-                continue;
-            };
-            let node = nodes
-                .iter()
-                .find(|(key, _)| key.text() == Some(&family.name));
-            let Some((key, _)) = node else { continue };
-            faults.push(
-                Fault::at(
-                    key,
-                    format!(
-                        "the families `{other}` and `{}` both claim `{prefix}`",
-                        family.name
-                    ),
-                )
-                .help("remove the prefix from the `paths` of one of the two"),
-            );
+    for (key, family) in families {
+        let name = key.text().unwrap_or_default();
+        for node in prefixes(family) {
+            let Some(prefix) = node.text() else { continue };
+            if !prefix.starts_with('/') {
+                faults.push(
+                    Fault::at(node, format!("`{prefix}` is no beginning of a path"))
+                        .help(format!("write `/{prefix}`")),
+                );
+            }
+            if let Some(other) = owners.insert(prefix, name) {
+                faults.push(
+                    Fault::at(node, told_twice(name, other, prefix))
+                        .label("again here")
+                        .help("remove it from the `paths` of one of the two"),
+                );
+            }
         }
     }
+}
+
+/// Where paths outside the catalogue pass, some family must take those that no other claims.
+pub(super) fn check_root(families: &[(Node, Node)], faults: &Faults) {
+    let claims = |(_, family): &(Node, Node)| {
+        prefixes(family)
+            .iter()
+            .any(|prefix| prefix.text() == Some("/"))
+    };
+    if families.iter().any(claims) {
+        return;
+    }
+    let message = "no family claims `/`, the paths that no other prefix claims";
+    let fault = match families.first() {
+        Some((key, _)) => Fault::at(key, message).label("the first family"),
+        None => Fault::nowhere(message),
+    };
+    faults.push(
+        fault.help("add `/` to the `paths` of one family, or write `unlisted_paths: refuse`"),
+    );
+}
+
+fn prefixes(family: &Node) -> &[Node] {
+    match family.child("paths").map(|paths| &paths.value) {
+        Some(Value::List(prefixes)) => prefixes,
+        _ => &[],
+    }
+}
+
+fn told_twice(name: &str, other: &str, prefix: &str) -> String {
+    if name == other {
+        return format!("the family `{name}` claims `{prefix}` twice");
+    }
+    format!("the families `{other}` and `{name}` both claim `{prefix}`")
 }

@@ -60,12 +60,16 @@ impl Login {
             None => Some(Encoding::Json),
         };
         let headers = fields.or("headers", Entries(Vec::new())).0;
-        let sent: Option<Entries<String, String>> = fields.required("fields");
+        let sent: Option<Entries<String, String>> = fields
+            .required_node("fields", "{ APPKey: app_key, APPSecret: app_secret }")
+            .and_then(|node| Entries::read(node, faults));
         let accepted = fields
             .node("accepted")
             .and_then(|node| accepted(node, faults));
         let token = fields.required("token");
-        let lifetime = fields.required("lifetime");
+        let lifetime = fields
+            .required_node("lifetime", "24h")
+            .and_then(|node| Duration::read(node, faults));
         let lifetime_at = fields.optional("lifetime_at");
         let authorization = fields.node("authorization").map_or_else(
             || Some("Token".to_owned()),
@@ -113,7 +117,8 @@ pub(crate) fn authorization_scheme(node: &Node, faults: &Faults) -> Option<Strin
 
 fn path(fields: &mut Fields<'_>) -> Option<String> {
     let path: String = fields.required("path")?;
-    if path.starts_with('/') && !path.contains(['?', '#', ' ']) {
+    let is_path = path.starts_with('/') && !path.contains(['?', '#']);
+    if is_path && path.parse::<http::uri::PathAndQuery>().is_ok() {
         return Some(path);
     }
     fields.faults().push(

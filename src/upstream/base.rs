@@ -28,9 +28,7 @@ impl BaseUrl {
         }
         let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
         let parts = uri.into_parts();
-        let scheme = parts
-            .scheme
-            .ok_or("it has no scheme: it must begin with https:// or http://")?;
+        let scheme = parts.scheme.ok_or(NO_SCHEME)?;
         let default_port = match scheme.as_str() {
             "https" => 443,
             "http" => 80,
@@ -48,10 +46,12 @@ impl BaseUrl {
             return Err("its host is neither a name nor an address");
         }
         let host = bare.to_owned();
-        let port = match authority.port() {
-            None if authority.as_str().ends_with(':') => return Err("its port is empty"),
+        // `Authority::port` says nothing of a port that is none.
+        let after_host = authority.as_str().strip_prefix(authority.host());
+        let port = match after_host.and_then(|rest| rest.strip_prefix(':')) {
             None => default_port,
-            Some(port) => port.as_str().parse().map_err(|_| "its port is no port")?,
+            Some("") => return Err("its port is empty"),
+            Some(port) => port.parse().map_err(|_| "its port is no port")?,
         };
         let path = parts
             .path_and_query
@@ -133,15 +133,27 @@ impl Read for BaseUrl {
         match Self::parse(&text) {
             Ok(base) => Some(base),
             Err(why) => {
-                faults.push(
-                    Fault::at(node, format!("this cannot be a base URL: {why}"))
-                        .help(format!("write one such as `{}`", Self::EXAMPLE)),
-                );
+                let help = if why == NO_SCHEME {
+                    format!("write `https://{text}`, or http:// for a machine without TLS")
+                } else {
+                    format!("write one such as `{}`", Self::EXAMPLE)
+                };
+                let fault = Fault::at(node, format!("this cannot be a base URL: {why}")).help(help);
+                // Credentials may stand in it, whatever else is wrong.
+                faults.push(if text.contains('@') {
+                    fault
+                        .concealed()
+                        .help("the account's `secrets` hold its credentials")
+                } else {
+                    fault
+                });
                 None
             }
         }
     }
 }
+
+const NO_SCHEME: &str = "it has no scheme";
 
 #[cfg(test)]
 mod tests {
@@ -180,6 +192,9 @@ mod tests {
             "https://x#f",
             "https://x:",
             "https://x:99999",
+            "http://127.0.0.1:99999",
+            "http://[::1]:99999",
+            "http://127.0.0.1:0x50",
             "https://a b",
         ] {
             assert!(BaseUrl::parse(text).is_err(), "{text}");

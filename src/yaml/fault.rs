@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+use miette::{Diagnostic, LabeledSpan, SourceCode};
 
+use crate::yaml::excerpt::Excerpt;
 use crate::yaml::{Node, Source, Span};
 
 /// How bad a fault is.
@@ -30,30 +31,32 @@ pub struct Fault {
 #[derive(Debug)]
 struct Place {
     source: Arc<Source>,
-    span: Span,
-    code: NamedSource<String>,
-    bytes: SourceSpan,
+    /// The whole of what the fault is about, which may begin below the line that is shown.
+    extent: Span,
+    excerpt: Excerpt,
 }
 
 impl Fault {
-    /// A fault at a node of a file.
+    /// A fault at a node of a file. One at a list or mapping stands at its key.
     pub fn at(node: &Node, message: impl Into<String>) -> Self {
-        Self::in_source(&node.source, node.span, message)
+        let mut fault = Self::in_source(&node.source, node.caret(), message);
+        if let Some(place) = &mut fault.place {
+            place.extent = node.span;
+        }
+        fault
     }
 
     /// A fault at a place of a file.
     pub fn in_source(source: &Arc<Source>, span: Span, message: impl Into<String>) -> Self {
-        let bytes = source.byte_span(span);
         Self {
             message: message.into(),
             label: "here".to_owned(),
             help: String::new(),
             severity: Severity::Error,
             place: Some(Place {
-                code: NamedSource::new(&source.name, source.text.clone()).with_language("yaml"),
                 source: Arc::clone(source),
-                span,
-                bytes,
+                extent: span,
+                excerpt: Excerpt::new(source, span),
             }),
         }
     }
@@ -73,14 +76,7 @@ impl Fault {
     #[must_use]
     pub fn concealed(mut self) -> Self {
         if let Some(place) = &mut self.place {
-            let hidden = |(at, c): (usize, char)| {
-                let inside = (place.span.start..place.span.end).contains(&at);
-                if inside && !c.is_whitespace() { '*' } else { c }
-            };
-            let text: String = place.source.text.chars().enumerate().map(hidden).collect();
-            let masked = Source::new(&place.source.name, text);
-            place.bytes = masked.byte_span(place.span);
-            place.code = NamedSource::new(&masked.name, masked.text.clone());
+            place.excerpt.cover_span(&place.source, place.extent);
         }
         self
     }
@@ -119,7 +115,8 @@ impl Fault {
     /// The file, line and column (both from 1) where the fault stands.
     pub fn position(&self) -> Option<(&str, usize, usize)> {
         let place = self.place.as_ref()?;
-        Some((&place.source.name, place.span.line, place.span.column))
+        let excerpt = &place.excerpt;
+        Some((excerpt.name(), excerpt.line, excerpt.column))
     }
 }
 
@@ -149,14 +146,14 @@ impl Diagnostic for Fault {
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         self.place.as_ref().map(|place| {
-            let code: &dyn SourceCode = &place.code;
+            let code: &dyn SourceCode = &place.excerpt;
             code
         })
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let place = self.place.as_ref()?;
-        let label = LabeledSpan::new_with_span(Some(self.label.clone()), place.bytes);
+        let label = LabeledSpan::new_with_span(Some(self.label.clone()), place.excerpt.caret());
         Some(Box::new(std::iter::once(label)))
     }
 }
@@ -175,9 +172,17 @@ impl Faults {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds one. Past [`FAULTS_MAX`] they are left out, and the last one says so.
     pub fn push(&self, fault: Fault) {
-        self.list.borrow_mut().push(fault);
+        let mut list = self.list.borrow_mut();
+        match list.len() {
+            0..FAULTS_MAX => list.push(fault),
+            FAULTS_MAX => list.push(
+                Fault::nowhere(format!("there are more than {FAULTS_MAX} faults"))
+                    .help("mend the ones that are told, then check again"),
+            ),
+            _ => {}
+        }
     }
 
     /// Whether any fault makes the files unusable.
@@ -195,3 +200,6 @@ impl Faults {
         list
     }
 }
+
+/// How many faults are told at most, so that a file of nothing but faults stays readable.
+const FAULTS_MAX: usize = 500;

@@ -45,12 +45,19 @@ impl<'n> Fields<'n> {
 
     /// The node under a key, if it is there and not null.
     pub fn node(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.asked.push(key);
+        self.written(key)
+            .filter(|value| !matches!(value.value, Value::Null))
+    }
+
+    /// What stands under a key, also where that is nothing.
+    fn written(&mut self, key: &'static str) -> Option<&'n Node> {
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.entries
             .iter()
             .find(|(name, _)| name.text() == Some(key))
             .map(|(_, value)| value)
-            .filter(|value| !matches!(value.value, Value::Null))
     }
 
     /// The value under a key that may be left out.
@@ -69,15 +76,33 @@ impl<'n> Fields<'n> {
 
     /// The value under a key that must be there.
     pub fn required<T: Read>(&mut self, key: &'static str) -> Option<T> {
-        let Some(node) = self.node(key) else {
-            self.faults.push(
-                self.fault(format!("the key `{key}` is missing"))
-                    .label("in this mapping")
-                    .help(format!("add `{key}: {}`", T::EXAMPLE)),
-            );
-            return None;
-        };
+        let node = self.required_node(key, T::EXAMPLE)?;
         T::read(node, self.faults)
+    }
+
+    /// The node under a key that must be there. `example` is what a person would write.
+    pub fn required_node(&mut self, key: &'static str, example: &str) -> Option<&'n Node> {
+        let written = self.written(key);
+        let fault = match written.map(|node| (node, &node.value)) {
+            Some((node, Value::Null)) => Fault::at(node, format!("the key `{key}` has no value"))
+                .help(format!("write `{key}: {example}`")),
+            Some((node, _)) => return Some(node),
+            None => self
+                .fault(format!("the key `{key}` is missing"))
+                .label(self.whole())
+                .help(format!("add `{key}: {example}`")),
+        };
+        self.faults.push(fault);
+        None
+    }
+
+    /// What the mapping is, for a caret under its beginning.
+    fn whole(&self) -> &'static str {
+        match self.node {
+            Some(node) if node.key.is_some() => "under this key",
+            Some(node) if node.span.column == 1 => "in this file",
+            _ => "in this entry",
+        }
     }
 
     /// A fault about the mapping as a whole.
@@ -100,10 +125,7 @@ impl<'n> Fields<'n> {
             if self.asked.contains(&text) {
                 continue;
             }
-            let help = nearest(text, self.asked.iter().copied()).map_or_else(
-                || format!("known here: {}", self.asked.join(", ")),
-                |known| format!("did you mean `{known}`?"),
-            );
+            let help = meant(text, self.asked.iter().copied());
             self.faults.push(
                 Fault::at(key, format!("unknown key `{text}`"))
                     .label("not known here")
@@ -111,6 +133,18 @@ impl<'n> Fields<'n> {
             );
         }
     }
+}
+
+/// The help for a word that is not known: the one that was likely meant, or all that are known.
+pub fn meant<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> String {
+    if let Some(near) = nearest(word, known.clone()) {
+        return format!("did you mean `{near}`?");
+    }
+    let all: Vec<&str> = known.into_iter().collect();
+    if all.is_empty() {
+        return "none is known here".to_owned();
+    }
+    format!("known here: {}", all.join(", "))
 }
 
 /// The known word that is nearest to a word, if one is near enough to be meant.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use miette::SourceSpan;
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 
+use crate::yaml::syntax::{line_before, syntax, unprintable};
 use crate::yaml::{Fault, Faults};
 
 /// A file as it was read.
@@ -14,6 +14,8 @@ pub struct Source {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// The file may hold secrets: what sounds like one is covered when a fault shows a line.
+    pub(super) guarded: bool,
 }
 
 /// A piece of a source: character offsets, and line and column of its start, both from 1.
@@ -36,6 +38,8 @@ pub struct Node {
     pub source: Arc<Source>,
     /// Where in the file.
     pub span: Span,
+    /// Where the key stands that this is the value of.
+    pub(super) key: Option<Span>,
     /// What it is.
     pub value: Value,
 }
@@ -64,21 +68,17 @@ impl Source {
         Arc::new(Self {
             name: name.into(),
             text: text.into(),
+            guarded: false,
         })
     }
 
-    /// The span in bytes, as the fault renderer wants it.
-    pub(super) fn byte_span(&self, span: Span) -> SourceSpan {
-        let byte = |chars: usize| {
-            self.text
-                .char_indices()
-                .nth(chars)
-                .map_or(self.text.len(), |(at, _)| at)
-        };
-        let (start, end) = (byte(span.start), byte(span.end));
-        let shown = self.text.get(start..end).unwrap_or_default();
-        let first_line = shown.lines().next().unwrap_or_default().trim_end().len();
-        (start, first_line).into()
+    /// Names a text that may hold secrets.
+    pub fn with_secrets(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            text: text.into(),
+            guarded: true,
+        })
     }
 }
 
@@ -90,6 +90,15 @@ impl Node {
             Value::Scalar { .. } => "a single value",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// Where a fault about the node stands: a list or mapping, or one that is not there, is best
+    /// told by its key.
+    pub(super) fn caret(&self) -> Span {
+        match self.value {
+            Value::Scalar { .. } => self.span,
+            Value::Null | Value::List(_) | Value::Map(_) => self.key.unwrap_or(self.span),
         }
     }
 
@@ -125,6 +134,10 @@ pub fn parse(source: &Arc<Source>, faults: &Faults) -> Option<Node> {
         );
         return None;
     }
+    if let Some(fault) = unprintable(source) {
+        faults.push(fault);
+        return None;
+    }
     let mut builder = Builder {
         source,
         parser: Parser::new_from_str(&source.text),
@@ -156,15 +169,7 @@ impl<'a> Builder<'a> {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-                Event::StreamEnd => {
-                    let empty = Span {
-                        start: 0,
-                        end: 0,
-                        line: 1,
-                        column: 1,
-                    };
-                    return Ok(root.unwrap_or_else(|| self.node(empty, Value::Null)));
-                }
+                Event::StreamEnd => return root.ok_or_else(|| self.empty(START)),
                 _ if root.is_some() => {
                     return Err(self
                         .fault(span, "a second document in one file")
@@ -172,7 +177,13 @@ impl<'a> Builder<'a> {
                             "keep one document a file: remove the `---` and what follows it",
                         ));
                 }
-                event => root = Some(self.value(event, span, 0)?),
+                event => {
+                    let node = self.value(event, span, 0)?;
+                    if matches!(node.value, Value::Null) {
+                        return Err(self.empty(node.span));
+                    }
+                    root = Some(node);
+                }
             }
         }
     }
@@ -244,7 +255,8 @@ impl<'a> Builder<'a> {
             }
             let key = self.value(event, span, depth + 1)?;
             let (event, span) = self.next()?;
-            let value = self.value(event, span, depth + 1)?;
+            let mut value = self.value(event, span, depth + 1)?;
+            value.key = Some(key.span);
             match key.text() {
                 None => {
                     return Err(self
@@ -292,30 +304,26 @@ impl<'a> Builder<'a> {
     fn next(&mut self) -> Step<(Event<'a>, Span)> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => Ok((event, place(span.start, span.end))),
-            Some(Err(error)) => Err(Box::new(
-                Fault::in_source(
-                    self.source,
-                    place(*error.marker(), *error.marker()),
-                    format!("this is not YAML: {}", error.info()),
-                )
-                .help("look at the indentation and quotes of this line and the one before it"),
-            )),
-            None => Ok((
-                Event::StreamEnd,
-                Span {
-                    start: 0,
-                    end: 0,
-                    line: 1,
-                    column: 1,
-                },
-            )),
+            Some(Err(error)) => {
+                let at = place(*error.marker(), *error.marker());
+                let before = line_before(&self.source.text, at);
+                let (what, help) = syntax(error.info(), before);
+                Err(self.fault(at, &what).help_boxed(help))
+            }
+            None => Ok((Event::StreamEnd, START)),
         }
+    }
+
+    fn empty(&self, span: Span) -> Box<Fault> {
+        self.fault(span, "the file is empty")
+            .help_boxed("write `key: value` lines, or remove the file")
     }
 
     fn node(&self, span: Span, value: Value) -> Node {
         Node {
             source: Arc::clone(self.source),
             span,
+            key: None,
             value,
         }
     }
@@ -344,6 +352,13 @@ fn place(start: saphyr_parser::Marker, end: saphyr_parser::Marker) -> Span {
     }
 }
 
+/// The beginning of a file.
+const START: Span = Span {
+    start: 0,
+    end: 0,
+    line: 1,
+    column: 1,
+};
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 const NODES_MAX: usize = 200_000;
 const DEPTH_MAX: usize = 64;
@@ -374,8 +389,13 @@ mod tests {
         ] {
             assert_eq!(faults_of(text), [expected], "{text}");
         }
-        assert!(faults_of("a: [1, 2\n")[0].starts_with("this is not YAML"));
-        assert!(faults_of(&"[".repeat(100_000))[0].starts_with("the file is nested too deep"));
+        assert_eq!(faults_of("a: [1, 2\n"), ["a `[` or `{` is not closed"]);
+        assert_eq!(faults_of("# nothing\n"), ["the file is empty"]);
+        let deep = faults_of(&"[".repeat(100_000));
+        assert!(
+            deep[0].starts_with("the file is nested too deep"),
+            "{deep:?}"
+        );
     }
 
     #[test]
@@ -394,6 +414,5 @@ mod tests {
         let node = parse(&Source::new("t", "é: 张三\nkey: value\n"), &faults).unwrap();
         let span = node.child("key").unwrap().span;
         assert_eq!((span.line, span.column), (2, 6));
-        assert_eq!(node.source.byte_span(span), (16, 5).into());
     }
 }

@@ -28,27 +28,60 @@ pub struct Name(pub String);
 pub struct Entries<K, V>(pub Vec<(K, V)>);
 
 /// Reads a scalar by a function that says no with `None`.
-fn scalar<T>(
+fn scalar<T: Read>(
     node: &Node,
     faults: &Faults,
     expected: &str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Option<T> {
+    let help = match T::EXAMPLE {
+        "text" => "write one value, not a list or a mapping".to_owned(),
+        example => format!("write for example `{example}`"),
+    };
     let Some(text) = node.text() else {
-        faults.push(Fault::at(
-            node,
-            format!("expected {expected}, found {}", node.kind()),
-        ));
+        faults.push(
+            Fault::at(node, format!("expected {expected}, found {}", node.kind())).help(help),
+        );
         return None;
     };
     let value = parse(text);
     if value.is_none() {
         faults.push(
             Fault::at(node, format!("`{}` is not {expected}", shorten(text)))
-                .label(format!("expected {expected}")),
+                .label(format!("expected {expected}"))
+                .help(instead(text, T::EXAMPLE).map_or(help, |text| format!("write `{text}`"))),
         );
     }
     value
+}
+
+/// What was likely meant by a text that is no value of its type.
+fn instead(text: &str, example: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    if example == bool::EXAMPLE {
+        return match lower.as_str() {
+            "yes" | "on" | "1" | "true" => Some("true".to_owned()),
+            "no" | "off" | "0" | "false" => Some("false".to_owned()),
+            _ => None,
+        };
+    }
+    let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match example {
+        // A number without its unit.
+        "30s" if bare && text != "0" => Some(format!("{text}s` or `{text}ms")),
+        "a-name" => Some(lower.trim().replace(' ', "-")).filter(|name| is_name(name)),
+        "POST" => ["GET", "POST", "PUT", "PATCH", "DELETE"]
+            .contains(&lower.to_ascii_uppercase().as_str())
+            .then(|| lower.to_ascii_uppercase()),
+        _ => None,
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.')
+        })
 }
 
 fn shorten(text: &str) -> String {
@@ -170,15 +203,7 @@ impl Read for Name {
             node,
             faults,
             "a name of lower-case letters, digits, `-`, `_` or `.`",
-            |text| {
-                let fits = (1..=64).contains(&text.len())
-                    && text.bytes().all(|b| {
-                        b.is_ascii_lowercase()
-                            || b.is_ascii_digit()
-                            || matches!(b, b'-' | b'_' | b'.')
-                    });
-                fits.then(|| Name(text.to_owned()))
-            },
+            |text| is_name(text).then(|| Name(text.to_owned())),
         )
     }
 }
@@ -255,12 +280,10 @@ impl<T: Read> Read for Vec<T> {
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
         let Value::List(items) = &node.value else {
+            let example = node.text().map_or(T::EXAMPLE.to_owned(), shorten);
             faults.push(
-                Fault::at(node, format!("expected a list, found {}", node.kind())).help(format!(
-                    "write `[{}]`, or one `- {}` a line",
-                    T::EXAMPLE,
-                    T::EXAMPLE
-                )),
+                Fault::at(node, format!("expected a list, found {}", node.kind()))
+                    .help(format!("write `[{example}]`, or one `- {example}` a line")),
             );
             return None;
         };

@@ -23,7 +23,7 @@ fn policies(changes: &[(&str, &str)]) -> TempDir {
     let folder = TempDir::new().unwrap();
     let mut found = vec![false; changes.len()];
     for source in embedded::policies() {
-        let mut text = source.text.to_string();
+        let mut text = source.text.clone();
         for (at, (from, to)) in changes.iter().enumerate() {
             found[at] |= text.contains(from);
             text = text.replace(from, to);

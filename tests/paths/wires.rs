@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::support::{Stage, sandbox_options, settings};
+use crate::support::{Stage, sandbox_options, settings_of_account};
 
 /// A CA and what it has signed, as PEM files in a folder.
 struct Authority {
@@ -84,7 +84,7 @@ impl Authority {
 /// Settings for a platform at `localhost`, with more keys of the account.
 fn account(sandbox: &Sandbox, of_account: &str) -> String {
     let url = sandbox.url().replace("127.0.0.1", "localhost");
-    settings(&url, "").replace("\n\n", &format!("\n    {of_account}\n"))
+    settings_of_account(&url, of_account, "")
 }
 
 fn curl(arguments: &[&str]) -> String {
@@ -163,7 +163,7 @@ async fn the_platform_is_spoken_to_over_tls_in_what_alpn_agrees_on() {
         (&[], "auto", http::Version::HTTP_11),
     ] {
         let sandbox = authority.platform(offered, false).await;
-        let more = format!("tls: {{ ca: \"{ca}\" }}\n    http: {wanted}");
+        let more = format!("tls: {{ ca: \"{ca}\" }}, http: {wanted}");
         let text = account(&sandbox, &more);
         let stage = Stage::start(sandbox, &text).await;
         let reply = stage

@@ -1,3 +1,5 @@
+//! The rules of framing, one by one and as properties.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,13 +1,13 @@
 //! Reading the files of the catalogue.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::Method;
 
 use super::{Catalogue, Effect, Entry, Guide, Kind, Line};
-use crate::policy::{Family, Policies, Provenance, choice, resolve};
-use crate::yaml::{Fault, Faults, Fields, Name, Node, Source, Value, nearest, parse};
+use crate::policy::{Family, Policies, Provenance, choice};
+use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
 
 /// An entry as it is written, before `same_as` is followed.
 struct Written {
@@ -17,18 +17,29 @@ struct Written {
     same_as: Option<Node>,
 }
 
+/// What was read so far.
+#[derive(Default)]
+struct Pages {
+    written: Vec<Written>,
+    guides: Vec<Guide>,
+    /// Names of entries that are faulty: what refers to one is not told a second time.
+    faulty: HashSet<String>,
+    /// Some file could not be read.
+    is_partial: bool,
+}
+
 pub(super) fn read(sources: &[Arc<Source>], policies: &Policies, faults: &Faults) -> Catalogue {
-    let mut written = Vec::new();
-    let mut guides = Vec::new();
+    let mut pages = Pages::default();
     for source in sources {
-        if let Some(node) = parse(source, faults) {
-            read_file(&node, policies, faults, (&mut written, &mut guides));
+        match parse(source, faults) {
+            Some(node) => read_file(&node, policies, faults, &mut pages),
+            None => pages.is_partial = true,
         }
     }
-    refuse_taken_names(&written, faults);
-    follow_same_as(&mut written, faults);
-    refuse_clashing_paths(&written, faults);
-    build(written, guides)
+    refuse_taken_names(&pages.written, faults);
+    follow_same_as(&mut pages, faults);
+    refuse_clashing_paths(&pages.written, faults);
+    build(pages.written, pages.guides)
 }
 
 fn build(written: Vec<Written>, guides: Vec<Guide>) -> Catalogue {
@@ -61,36 +72,33 @@ fn build(written: Vec<Written>, guides: Vec<Guide>) -> Catalogue {
     }
 }
 
-fn read_file(
-    node: &Node,
-    policies: &Policies,
-    faults: &Faults,
-    (written, guides): (&mut Vec<Written>, &mut Vec<Guide>),
-) {
+fn read_file(node: &Node, policies: &Policies, faults: &Faults, pages: &mut Pages) {
     let Some(mut fields) = Fields::open(node, faults) else {
         return;
     };
-    let family = fields
-        .node("family")
-        .and_then(|node| resolve(node, "family", &policies.families, faults).cloned());
-    for (key, kind) in [
+    let lists = [
         ("operations", Kind::Operation),
         ("callbacks", Kind::Callback),
-    ] {
-        let Some(list) = fields.node(key) else {
-            continue;
-        };
-        if fields.node("family").is_none() {
-            fields.required::<Name>("family");
-        }
-        for item in items(list, faults) {
-            if let Some(family) = &family {
-                written.extend(read_entry(item, kind, family, faults));
+    ]
+    .map(|(key, kind)| (fields.node(key), kind));
+    let family = if lists.iter().any(|(list, _)| list.is_some()) {
+        fields.required_node("family", "cloud")
+    } else {
+        fields.node("family")
+    };
+    let family = family.and_then(|node| policies.families.resolve(node, faults));
+    for (list, kind) in lists {
+        for item in list.map_or(&[][..], |list| items(list, faults)) {
+            if let Some(written) = read_entry(item, kind, family, faults) {
+                pages.written.push(written);
+            } else {
+                let name = item.child("name").and_then(Node::text);
+                pages.faulty.extend(name.map(str::to_owned));
             }
         }
     }
     if let Some(list) = fields.node("guides") {
-        guides.extend(
+        pages.guides.extend(
             items(list, faults)
                 .iter()
                 .filter_map(|item| read_guide(item, faults)),
@@ -110,28 +118,35 @@ fn items<'n>(node: &'n Node, faults: &Faults) -> &'n [Node] {
     &[]
 }
 
-fn read_entry(node: &Node, kind: Kind, family: &Arc<Family>, faults: &Faults) -> Option<Written> {
+fn read_entry(
+    node: &Node,
+    kind: Kind,
+    family: Option<&Arc<Family>>,
+    faults: &Faults,
+) -> Option<Written> {
     let mut fields = Fields::open(node, faults)?;
     let name: Option<Name> = fields.required("name");
     let titles = fields.required("titles");
     let pages = fields.or("pages", Vec::new());
     let same_as = fields.node("same_as").cloned();
+    let has_own = ["method", "path", "effect"]
+        .into_iter()
+        .find(|key| fields.node(key).is_some());
     let method = fields.optional::<Method>("method");
     let path_node = fields.node("path").cloned();
     let path = path_node.as_ref().and_then(|node| read_path(node, faults));
-    let effect = fields
-        .node("effect")
-        .and_then(|node| read_effect(node, faults));
-    if kind == Kind::Operation && same_as.is_none() && fields.node("effect").is_none() {
-        fields.required::<Effect>("effect");
-    }
-    if same_as.is_some() && (method.is_some() || path.is_some() || effect.is_some()) {
+    let effect = if kind == Kind::Operation && same_as.is_none() {
+        fields.required("effect")
+    } else {
+        fields.optional("effect")
+    };
+    if let (Some(key), Some(_)) = (has_own, &same_as) {
         faults.push(
             Fault::at(
-                node,
-                "an entry with `same_as` has its own method, path or effect",
+                node.child(key).unwrap_or(node),
+                format!("an entry with `same_as` has a `{key}` of its own"),
             )
-            .help("remove them here: they are those of the entry that `same_as` names"),
+            .help("remove method, path and effect here: they are those of the entry that `same_as` names"),
         );
     }
     let reserved = fields.or("reserved", false);
@@ -143,7 +158,7 @@ fn read_entry(node: &Node, kind: Kind, family: &Arc<Family>, faults: &Faults) ->
         titles: titles?,
         pages,
         kind,
-        family: Arc::clone(family),
+        family: Arc::clone(family?),
         method,
         path,
         effect: effect.unwrap_or(Effect::Once),
@@ -166,45 +181,44 @@ fn read_entry(node: &Node, kind: Kind, family: &Arc<Family>, faults: &Faults) ->
 }
 
 fn read_path(node: &Node, faults: &Faults) -> Option<String> {
-    let text = node.text().unwrap_or_default();
+    let text = String::read(node, faults)?;
     let fits = text.starts_with('/')
         && !text.contains(['?', '#', '%', ' ', '\\'])
         && !text.contains("//")
-        && (text.len() == 1 || !text.ends_with('/'));
+        && (text.len() == 1 || !text.ends_with('/'))
+        && text.parse::<http::uri::PathAndQuery>().is_ok();
     if !fits {
         faults.push(Fault::at(node, format!("`{text}` is no path")).help(
             "write a path that begins with `/`, without a query, an escape or a `/` at its end",
         ));
         return None;
     }
-    Some(text.to_owned())
+    Some(text)
 }
 
-impl crate::yaml::Read for Effect {
+impl Read for Effect {
     const EXAMPLE: &'static str = "once";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        read_effect(node, faults)
+        choice(
+            node,
+            faults,
+            &[
+                ("read", Self::Read),
+                ("repeatable", Self::Repeatable),
+                ("once", Self::Once),
+            ],
+        )
     }
-}
-
-fn read_effect(node: &Node, faults: &Faults) -> Option<Effect> {
-    choice(
-        node,
-        faults,
-        &[
-            ("read", Effect::Read),
-            ("repeatable", Effect::Repeatable),
-            ("once", Effect::Once),
-        ],
-    )
 }
 
 fn read_guide(node: &Node, faults: &Faults) -> Option<Guide> {
     let mut fields = Fields::open(node, faults)?;
     let titles = fields.required("titles");
     let pages = fields.required("pages");
-    let carried_by = fields.required("carried_by");
+    let carried_by = fields
+        .required_node("carried_by", "README.md")
+        .and_then(|node| String::read(node, faults));
     let _note: Option<String> = fields.optional("note");
     fields.finish();
     Some(Guide {
@@ -230,76 +244,108 @@ fn refuse_taken_names(written: &[Written], faults: &Faults) {
     }
 }
 
+/// Two entries must not stand at one path with one method; an entry without a method has all.
 fn refuse_clashing_paths(written: &[Written], faults: &Faults) {
-    let mut first: BTreeMap<(&str, &str), &Line> = BTreeMap::new();
+    let mut known: HashMap<&str, Vec<&Entry>> = HashMap::new();
     for item in written.iter().filter(|item| item.same_as.is_none()) {
         let Some((path, node)) = item.entry.path.as_deref().zip(item.path_node.as_ref()) else {
             continue;
         };
-        let method = item.entry.method.as_ref().map_or("", Method::as_str);
-        if let Some(line) = first.get(&(method, path)) {
+        let method = item.entry.method.as_ref();
+        let others = known.entry(path).or_default();
+        let clash = others.iter().find(|other| {
+            let other = other.method.as_ref();
+            other.is_none() || method.is_none() || other == method
+        });
+        if let Some(other) = clash {
+            let shown = method.map_or(String::new(), |method| format!("{method} "));
             faults.push(
                 Fault::at(
                     node,
-                    format!("`{method} {path}` stands in the catalogue twice"),
+                    format!("`{shown}{path}` stands in the catalogue twice"),
                 )
                 .label("again here")
                 .help(format!(
-                    "it stands at {line} already: if the two are one call, write \
-                         `same_as: NAME` here instead of method, path and effect"
+                    "`{}` has it already, at {}: if the two are one call, write `same_as: {}` \
+                     here instead of method, path and effect",
+                    other.name, other.line, other.name
                 )),
             );
         } else {
-            first.insert((method, path), &item.entry.line);
+            others.push(&item.entry);
         }
     }
 }
 
-fn follow_same_as(written: &mut [Written], faults: &Faults) {
-    let targets: HashMap<String, (Option<Method>, Option<String>, Effect, bool)> = written
+/// What an entry gives to those that are the same as it.
+struct Target {
+    kind: Kind,
+    method: Option<Method>,
+    path: Option<String>,
+    effect: Effect,
+    is_alias: bool,
+}
+
+fn follow_same_as(pages: &mut Pages, faults: &Faults) {
+    let target = |item: &Written| Target {
+        kind: item.entry.kind,
+        method: item.entry.method.clone(),
+        path: item.entry.path.clone(),
+        effect: item.entry.effect,
+        is_alias: item.same_as.is_some(),
+    };
+    let targets: HashMap<String, Target> = pages
+        .written
         .iter()
-        .map(|item| {
-            let Entry {
-                name,
-                method,
-                path,
-                effect,
-                ..
-            } = &item.entry;
-            (
-                name.clone(),
-                (
-                    method.clone(),
-                    path.clone(),
-                    *effect,
-                    item.same_as.is_some(),
-                ),
-            )
-        })
+        .map(|item| (item.entry.name.clone(), target(item)))
         .collect();
-    for item in written {
+    for item in &mut pages.written {
         let Some(node) = &item.same_as else { continue };
-        let name = node.text().unwrap_or_default();
-        match targets.get(name) {
+        let Some(name) = String::read(node, faults) else {
+            continue;
+        };
+        match targets.get(&name) {
+            _ if name == item.entry.name => faults.push(
+                Fault::at(node, "an entry cannot be the same as itself")
+                    .help("name another entry, or write method, path and effect"),
+            ),
+            None if pages.is_partial || pages.faulty.contains(&name) => {}
             None => {
-                let help = nearest(name, targets.keys().map(String::as_str)).map_or_else(
+                let help = nearest(&name, targets.keys().map(String::as_str)).map_or_else(
                     || "write the name of another entry".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
-                faults.push(Fault::at(node, format!("there is no entry `{name}`")).help(help));
+                faults.push(
+                    Fault::at(node, format!("there is no entry `{name}`"))
+                        .label("not known")
+                        .help(help),
+                );
             }
-            Some((.., true)) => faults.push(
+            Some(target) if target.is_alias => faults.push(
                 Fault::at(
                     node,
                     format!("`{name}` is itself the same as another entry"),
                 )
                 .help("name the entry that has the method and path"),
             ),
-            Some((method, path, effect, false)) => {
-                item.entry.method.clone_from(method);
-                item.entry.path.clone_from(path);
-                item.entry.effect = *effect;
-                item.entry.same_as = Some(name.to_owned());
+            Some(target) if target.kind != item.entry.kind => {
+                let words = [target.kind, item.entry.kind].map(Kind::as_str);
+                let [other, own] = words;
+                faults.push(
+                    Fault::at(
+                        node,
+                        format!(
+                            "`{name}` is no {own}, as this entry is: it is in a list of {other}s"
+                        ),
+                    )
+                    .help(format!("name one of the `{own}s`")),
+                );
+            }
+            Some(target) => {
+                item.entry.method.clone_from(&target.method);
+                item.entry.path.clone_from(&target.path);
+                item.entry.effect = target.effect;
+                item.entry.same_as = Some(name);
             }
         }
     }

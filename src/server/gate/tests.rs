@@ -1,3 +1,5 @@
+//! The gate in front of a connection, fed piece by piece.
+
 use std::collections::VecDeque;
 
 use futures_util::task::noop_waker_ref;
