@@ -45,12 +45,14 @@ impl Admin {
         Ok(reply)
     }
 
-    /// Ready means: a call that comes now has a fair chance. One account that works is enough,
-    /// since the others answer their own calls with a clear failure.
+    /// Ready means: a call that names no account has a fair chance. The other accounts are listed;
+    /// they answer their own calls with a clear failure.
     fn ready(&self) -> Response<Body> {
-        let health = self.outbound.load().health();
+        let outbound = self.outbound.load();
+        let health = outbound.health();
         let draining = self.drain.is_cancelled();
-        let served = health.iter().any(can_serve);
+        let default = health.iter().find(|account| account.name == outbound.default_account);
+        let served = default.is_some_and(can_serve);
         let ready = served && !draining;
         let accounts: serde_json::Map<String, Value> = health
             .iter()

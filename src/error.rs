@@ -26,14 +26,17 @@ use crate::upstream::SendFailure;
 #[derive(Debug, Clone, Error)]
 pub enum Failure {
     /// The HTTP/1 framing is not strict.
-    #[error("the request is not valid HTTP: {0}")]
+    #[error("{0}")]
     Framing(FramingFault),
     /// The path cannot be read in one way only.
     #[error("{0}")]
     Target(TargetFault),
     /// The method is one that no operation has.
-    #[error("the method `{0}` is not served here")]
-    Method(http::Method),
+    #[error("no operation has this method")]
+    Method {
+        /// The methods that are served.
+        allowed: Vec<http::Method>,
+    },
     /// The `Host` is none of ours.
     #[error("this host name is not served here")]
     Host,
@@ -62,7 +65,7 @@ pub enum Failure {
     #[error("there is no operation of that name in the catalogue")]
     Operation,
     /// The operation or path has another method.
-    #[error("the operation has another method")]
+    #[error("the operation has another method: {}", listed(allowed))]
     OtherMethod {
         /// The methods that it has.
         allowed: Vec<http::Method>,
@@ -148,7 +151,7 @@ impl Failure {
     /// caller can do something about.
     pub fn detail(&self) -> String {
         match self {
-            Self::Token(NoToken::LoginFailed { failure, .. }) => failure.to_string(),
+            Self::Token(NoToken::LoginFailed { failure, .. }) => failure.detail(),
             Self::Token(failure) => failure.to_string(),
             Self::Upstream(SendFailure::Body(fault)) | Self::Body(fault) | Self::Reply(fault) => {
                 fault.to_string()
@@ -157,4 +160,9 @@ impl Failure {
             other => other.to_string(),
         }
     }
+}
+
+fn listed(methods: &[http::Method]) -> String {
+    let names: Vec<&str> = methods.iter().map(http::Method::as_str).collect();
+    names.join(", ")
 }

@@ -57,6 +57,19 @@ pub(super) async fn run(arguments: DemoArguments) -> ExitCode {
 
 /// Starts both servers, or says in words which address is taken and what to do.
 async fn start(arguments: DemoArguments) -> Result<(Sandbox, App), String> {
+    for (option, address) in [
+        ("--local", arguments.local),
+        ("--admin", arguments.admin),
+        ("--sandbox", arguments.sandbox),
+    ] {
+        if !address.ip().is_loopback() {
+            return Err(format!(
+                "other machines could reach {address}: the demo is for this one alone\n  choose \
+                 a loopback address, such as {option} 127.0.0.1:{}",
+                address.port()
+            ));
+        }
+    }
     let sandbox = Sandbox::start(Options::local(arguments.sandbox))
         .await
         .map_err(|error| sandbox_command::taken(arguments.sandbox, "--sandbox", &error))?;

@@ -46,7 +46,10 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         } else {
             tracing::warn!("the time for draining is over: what is left is cut off");
         },
-        () = signals.stop() => tracing::warn!("told twice: ending at once"),
+        () = signals.stop() => {
+            tracing::warn!("told twice: ending at once, calls under way are cut off");
+            return ExitCode::FAILURE;
+        }
     }
     ExitCode::SUCCESS
 }

@@ -37,7 +37,7 @@ pub fn problem(failure: &Failure, id: &RequestId) -> Response<Body> {
             HeaderValue::from(wait.as_secs().saturating_add(1)),
         );
     }
-    if let Failure::OtherMethod { allowed } = failure {
+    if let Failure::OtherMethod { allowed } | Failure::Method { allowed } = failure {
         let list: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
         if let Ok(list) = HeaderValue::try_from(list.join(", ")) {
             headers.insert(ALLOW, list);

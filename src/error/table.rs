@@ -75,12 +75,12 @@ table! {
     ACCOUNT_UNKNOWN "account_unknown" 404 Downstream "There is no account of that name.";
     OPERATION_UNKNOWN "operation_unknown" 404 Downstream "There is no operation of that name: `pintle routes` lists them.";
     METHOD_NOT_ALLOWED "method_not_allowed" 405 Downstream "The operation has another method.";
-    PATH_UNKNOWN "path_unknown" 501 Pintle "The path of this operation is not known: fill it in.";
+    PATH_UNKNOWN "path_unknown" 501 Pintle "The path of this operation is not known: fill it in; `pintle routes --export` writes the built-in files out.";
     OPERATION_RESERVED "operation_reserved" 403 Downstream "The gateway logs in by itself: call the operation you need.";
     PATH_REFUSED "path_refused" 403 Downstream "The policy refuses paths that are not in the catalogue.";
     UPSTREAM_NOT_SET "upstream_not_set" 501 Pintle "The account does not set the upstream that this operation needs.";
     LOGIN_REFUSED "login_refused" 503 Pintle "The platform refuses the account's credentials: check the account's secrets.";
-    LOGIN_UNREACHABLE "login_unreachable" 503 Upstream "The login could not be sent or was not answered.";
+    LOGIN_UNREACHABLE "login_unreachable" 503 Upstream "The login could not be sent or was not answered: `/readyz` on the admin listener says why.";
     LOGIN_TIMEOUT "login_timeout" 503 Upstream "The login did not end in time.";
     LOGIN_STATUS "login_status" 503 Upstream "The login was answered with an error.";
     LOGIN_UNREADABLE "login_unreadable" 503 Upstream "The answer to the login breaks off or is too large.";
@@ -108,7 +108,7 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::Framing(FramingFault::TargetTooLong) => &TARGET_TOO_LONG,
         Failure::Framing(_) => &BAD_FRAMING,
         Failure::Target(_) => &BAD_TARGET,
-        Failure::Method(_) => &METHOD_NOT_SERVED,
+        Failure::Method { .. } => &METHOD_NOT_SERVED,
         Failure::Host => &HOST_REFUSED,
         Failure::Origin => &ORIGIN_REFUSED,
         Failure::Credentials => &CREDENTIALS_REFUSED,

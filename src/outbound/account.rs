@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies};
 use crate::secret::Secret;
-use crate::token::{Health, Keeper, Pace};
+use crate::token::{Health, Keeper, Means, Pace};
 use crate::upstream::{self, Upstream};
 
 /// What the settings say of an account.
@@ -84,8 +84,13 @@ impl Account {
         let keepers = logins_of(&options, policies)
             .into_iter()
             .map(|(name, login)| {
-                let parts = (Arc::clone(&platform), pace, tasks.clone());
-                (name, keeper(&options, &login, parts))
+                let means = Means {
+                    account: options.name.clone(),
+                    upstream: Arc::clone(&platform),
+                    pace,
+                    tasks: tasks.clone(),
+                };
+                (name, keeper(&options, &login, means))
             })
             .collect();
         let main = main_login(&options, policies);
@@ -207,7 +212,7 @@ fn main_login(options: &AccountOptions, policies: &Policies) -> Option<String> {
 fn keeper(
     options: &AccountOptions,
     login: &Arc<Login>,
-    parts: (Arc<Upstream>, Pace, TaskTracker),
+    means: Means,
 ) -> Keeper {
     let fields = login.fields.iter().filter_map(|(wire, secret)| {
         options
@@ -219,5 +224,5 @@ fn keeper(
         .authorization
         .as_ref()
         .unwrap_or(&login.authorization);
-    Keeper::new(Arc::clone(login), scheme.clone(), fields.collect(), parts)
+    Keeper::new(Arc::clone(login), scheme.clone(), fields.collect(), means)
 }

@@ -34,6 +34,9 @@ pub enum Said {
     Yes,
     /// It did not.
     No,
+    /// The status is good, and the body has no code where one should be: the platform may have
+    /// acted.
+    Unclear,
     /// The status is good, and the body was not read.
     Unread,
 }
@@ -44,6 +47,7 @@ impl Said {
         match self {
             Self::Yes => "accepted",
             Self::No => "refused",
+            Self::Unclear => "unclear",
             Self::Unread => "unread",
         }
     }
@@ -63,8 +67,8 @@ pub struct Judgement {
 impl Verdict {
     /// Judges an answer.
     ///
-    /// `body` is `None` where it was not read. Without a readable code an answer that was read is
-    /// a no: a success page of some proxy in between must not pass for the platform's yes.
+    /// `body` is `None` where it was not read. An answer that was read and has no code is no yes: a
+    /// success page of some proxy in between must not pass for the platform's.
     pub fn judge(&self, status: StatusCode, body: Option<&[u8]>) -> Judgement {
         let by_status = status == StatusCode::UNAUTHORIZED;
         let Some(query) = &self.code else {
@@ -86,7 +90,8 @@ impl Verdict {
             _ if !status.is_success() => Said::No,
             _ if body.is_none() => Said::Unread,
             Some(code) if self.accepted.contains(&code) => Said::Yes,
-            _ => Said::No,
+            Some(_) => Said::No,
+            None => Said::Unclear,
         };
         let by_code = code.is_some_and(|code| self.token_rejected.contains(&code));
         Judgement {
@@ -142,8 +147,8 @@ mod tests {
             (200, Some(r#"{"code":"200"}"#), Said::Yes, false),
             (200, Some(r#"{"code":10503}"#), Said::No, false),
             (200, Some(r#"{"code":401}"#), Said::No, true),
-            (200, Some("{}"), Said::No, false),
-            (200, Some("<html>OK</html>"), Said::No, false),
+            (200, Some("{}"), Said::Unclear, false),
+            (200, Some("<html>OK</html>"), Said::Unclear, false),
             (500, Some(r#"{"code":200}"#), Said::No, false),
             (401, None, Said::No, true),
             (200, None, Said::Unread, false),

@@ -83,7 +83,7 @@ fn operation(entry: &Entry) -> Value {
                 "X-Request-Id": { "schema": { "type": "string" } },
                 "Server-Timing": { "schema": { "type": "string" } },
                 "X-Pintle-Verdict": {
-                    "schema": { "type": "string", "enum": ["accepted", "refused", "unread"] }
+                    "schema": { "type": "string", "enum": ["accepted", "refused", "unclear", "unread"] }
                 },
             },
             "content": { "application/json": { "schema": {} } },

@@ -35,7 +35,6 @@ pub(super) static ROUTES: &[Route] = &[
         )
     },
     Route {
-        known: Known::Documented,
         family: Family::Process,
         entry: Entry::Open,
         ..dialer(

@@ -15,12 +15,15 @@ use crate::sandbox::state::State;
 
 /// The task family.
 pub(super) static ROUTES: &[Route] = &[
-    route(
-        "POST",
-        "/service/cloud/task",
-        "create a calling task",
-        create,
-    ),
+    Route {
+        known: Known::Documented,
+        ..route(
+            "POST",
+            "/service/cloud/task",
+            "create a calling task",
+            create,
+        )
+    },
     route(
         "GET",
         "/service/cloud/list",
@@ -39,12 +42,15 @@ pub(super) static ROUTES: &[Route] = &[
         "cancel calls of a task: TaskID, Mobile[]",
         cancel_calls,
     ),
-    route(
-        "GET",
-        "/service/cloud/detail",
-        "the rows of a task: TaskID",
-        detail,
-    ),
+    Route {
+        known: Known::Documented,
+        ..route(
+            "GET",
+            "/service/cloud/detail",
+            "the rows of a task: TaskID",
+            detail,
+        )
+    },
     route(
         "GET",
         "/service/cloud/case",

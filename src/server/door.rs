@@ -11,13 +11,14 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body::{Frame, SizeHint};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::{Guard, Limits, Options, Origin, gate};
 use crate::error::{Failure, problem};
+use crate::message::framing::FramingFault;
 use crate::message::{Body, BodyFault, RequestId, header};
 use crate::outbound::{Answer, Call};
 use crate::telemetry::{Record, Stage};
@@ -89,6 +90,11 @@ impl<I: Inner> Door<I> {
         let path = request.uri().path().to_owned();
         let mut record = Record::new(self.shared.name, id, request.method().clone(), path);
         let (head, body) = request.into_parts();
+        if gate::refused(&head.method, head.uri.path()).is_some() {
+            // What stands in for a refused head is ours; the caller's own is not known.
+            record.path.clear();
+            record.method = Method::default();
+        }
 
         // admit: refused before anything of the call is looked at, and before its body is read.
         let admitted = self.admit(&head, from);
@@ -125,8 +131,11 @@ impl<I: Inner> Door<I> {
         if let Some(fault) = gate::refused(&head.method, head.uri.path()) {
             return Err(Failure::Framing(fault));
         }
+        if head.version == Version::HTTP_2 {
+            self.fits(head).map_err(Failure::Framing)?;
+        }
         if !SERVED.contains(&head.method) {
-            return Err(Failure::Method(head.method.clone()));
+            return Err(Failure::Method { allowed: SERVED.to_vec() });
         }
         self.shared.guard.check(head, from)?;
         if let Some(expect) = head.headers.get(EXPECT)
@@ -148,6 +157,25 @@ impl<I: Inner> Door<I> {
         Arc::clone(&self.shared.calls)
             .try_acquire_owned()
             .map_err(|_| Failure::Overloaded)
+    }
+}
+
+impl<I> Door<I> {
+    /// The limits that the gate holds for HTTP/1, held for HTTP/2.
+    fn fits(&self, head: &Parts) -> Result<(), FramingFault> {
+        let limits = &self.shared.limits;
+        let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if target > limits.target_bytes_max {
+            return Err(FramingFault::TargetTooLong);
+        }
+        if head.headers.len() > limits.headers_max {
+            return Err(FramingFault::TooManyHeaders);
+        }
+        let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        if fields.sum::<usize>() + target > limits.head_bytes_max {
+            return Err(FramingFault::HeadTooLong);
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,8 @@ use crate::upstream::{SendFailure, Upstream};
 
 /// What a login needs: the recipe, the account's secrets, and whom to ask.
 pub(super) struct Attempt {
+    /// The account, for the log.
+    pub(super) account: String,
     pub(super) login: Arc<Login>,
     pub(super) authorization: String,
     /// Wire name and secret of each field.

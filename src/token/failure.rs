@@ -17,7 +17,7 @@ pub enum LoginFailure {
     #[error("the login took too long")]
     Timeout,
     /// The platform refused the credentials.
-    #[error("the platform refused the credentials (HTTP {status}, code {code:?})")]
+    #[error("the platform refused the credentials ({})", answered(*status, *code))]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -47,7 +47,21 @@ pub enum LoginFailure {
     Unmakable(#[source] Arc<http::Error>),
 }
 
+/// `HTTP 401, code 401`.
+fn answered(status: u16, code: Option<i64>) -> String {
+    code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status}, code {code}"))
+}
+
 impl LoginFailure {
+    /// What exactly went wrong, without addresses and what the system said.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Unreachable(failure) => format!("{self}: {failure}"),
+            Self::Unreadable(fault) => format!("{self}: {fault}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the credentials are at fault, so that trying again soon cannot help.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })

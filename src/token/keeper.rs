@@ -21,6 +21,18 @@ pub struct Keeper {
     stop: CancellationToken,
 }
 
+/// What a keeper works with.
+pub struct Means {
+    /// The account, for the log.
+    pub account: String,
+    /// Whom it asks.
+    pub upstream: Arc<Upstream>,
+    /// How it behaves over time.
+    pub pace: Pace,
+    /// Who owns its work.
+    pub tasks: TaskTracker,
+}
+
 /// No token can be handed out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NoToken {
@@ -77,11 +89,13 @@ impl Keeper {
         login: Arc<Login>,
         authorization: String,
         fields: Vec<(String, Secret)>,
-        (upstream, pace, tasks): (Arc<Upstream>, Pace, TaskTracker),
+        means: Means,
     ) -> Self {
+        let Means { account, upstream, pace, tasks } = means;
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             attempt: Attempt {
+                account,
                 login,
                 authorization,
                 fields,
@@ -261,6 +275,7 @@ impl Inner {
         let jitter = fastrand::u32(0..=self.pace.jitter_percent);
         let percent = self.pace.renew_percent.saturating_sub(jitter).clamp(1, 99);
         tracing::info!(
+            account = self.attempt.account,
             login = self.attempt.login.name,
             generation = state.generation,
             lifetime_s = granted.lifetime.as_secs(),
@@ -280,6 +295,8 @@ impl Inner {
         let longest_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
         let wait = Duration::from_millis(fastrand::u64(longest_ms / 2..=longest_ms));
         tracing::warn!(
+            account = self.attempt.account,
+            to = %self.attempt.upstream.base(),
             login = self.attempt.login.name,
             failure = %crate::telemetry::chain(&failure),
             retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),

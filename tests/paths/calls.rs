@@ -86,9 +86,9 @@ async fn the_verdict_is_the_familys() {
     );
     for (fault, verdict) in [
         ("code=10503", "refused"),
-        ("html", "refused"),
-        ("bad-json", "refused"),
-        ("empty", "refused"),
+        ("html", "unclear"),
+        ("bad-json", "unclear"),
+        ("empty", "unclear"),
     ] {
         let headers = [("x-sandbox-fault", fault)];
         let reply = stage

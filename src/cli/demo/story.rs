@@ -23,6 +23,8 @@ struct Step {
     method: &'static str,
     path: &'static str,
     body: Option<Value>,
+    /// The status that the story says comes back.
+    status: u16,
 }
 
 /// What came back.
@@ -98,6 +100,7 @@ fn list_robots() -> Step {
         method: "GET",
         path: "/service/cloud/robot",
         body: None,
+        status: 200,
     }
 }
 
@@ -112,6 +115,7 @@ fn create_workflow() -> Step {
             "name": "welcome calls",
             "end_time": "2030-01-01 18:00:00+08:00",
         })),
+        status: 200,
     }
 }
 
@@ -128,6 +132,7 @@ fn add_rows(workflow: &str) -> Step {
                 { "callee": "+6598765432", "variables": { "name": "Ravi" } },
             ],
         })),
+        status: 200,
     }
 }
 
@@ -138,6 +143,7 @@ fn refused(workflow: &str) -> Step {
         method: "POST",
         path: "/service/cloud/workflow/uploaddetails",
         body: Some(json!({ "workflow_id": workflow, "details": [{ "callee": "91234567" }] })),
+        status: 200,
     }
 }
 
@@ -148,6 +154,7 @@ fn reserved() -> Step {
         method: "POST",
         path: "/service/cloud/auth",
         body: Some(json!({ "APPKey": "…", "APPSecret": "…" })),
+        status: 403,
     }
 }
 
@@ -182,6 +189,9 @@ impl Teller<'_> {
         let reply = read(self.client.request(request).await?).await?;
         self.tell_platform(&sent, &reply);
         self.tell_reply(&reply);
+        if reply.head.status != step.status {
+            return Err(format!("step {number} was to come back with {}", step.status).into());
+        }
         print::line("");
         Ok(reply)
     }
