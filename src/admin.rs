@@ -51,7 +51,9 @@ impl Admin {
         let outbound = self.outbound.load();
         let health = outbound.health();
         let draining = self.drain.is_cancelled();
-        let default = health.iter().find(|account| account.name == outbound.default_account);
+        let default = health
+            .iter()
+            .find(|account| account.name == outbound.default_account);
         let served = default.is_some_and(can_serve);
         let ready = served && !draining;
         let accounts: serde_json::Map<String, Value> = health

@@ -68,8 +68,8 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Every fault and warning, in the order of file and line.
     pub faults: Vec<Fault>,
-    /// How many files were read.
-    pub files: usize,
+    /// The files and folders that were looked at, also where something was wrong with them.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads the settings at `path`, or the embedded ones, with their routes and policies.
@@ -84,13 +84,12 @@ pub fn load(path: Option<&Path>) -> Loaded {
     let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
     let config = node.and_then(|node| settings::read(&node, base, &faults, &mut watched));
     let usable = !faults.any_error();
-    let files = watched.len();
     Loaded {
         config: config.filter(|_| usable).map(|config| Config {
-            files: watched,
+            files: watched.clone(),
             ..config
         }),
         faults: faults.into_sorted(),
-        files,
+        files: watched,
     }
 }

@@ -32,6 +32,8 @@ use crate::outbound::reply::Judged;
 use crate::policy::Policies;
 use crate::route::Catalogue;
 use crate::telemetry::{Record, Stage};
+use crate::token::{Keeper, Token};
+use crate::upstream::Purpose;
 
 /// A call that came through the front door, with its record.
 pub struct Call {
@@ -117,33 +119,47 @@ impl Outbound {
         let judged: Judged = loop {
             // token: taken anew for each attempt, since the last one may have been rejected.
             let keeper = account.keeper(family);
-            let token = match keeper {
-                None => None,
-                Some(keeper) => Some(keeper.take(deadline).await.map_err(Failure::Token)?),
-            };
+            let mut token = take(keeper, deadline).await?;
+            record.timing.mark(Stage::Token);
+
+            // connect: a place and a connection. That may take a while, in which the token can
+            // expire or be rejected for another call: an old one is never sent.
+            let ready = way
+                .upstream
+                .ready(deadline, Purpose::Call)
+                .await
+                .map_err(Failure::Upstream)?;
+            if let Some((keeper, old)) = keeper.zip(token.as_ref())
+                && !keeper.is_current(old)
+            {
+                token = take(Some(keeper), deadline).await?;
+            }
             if let Some(token) = &token {
                 head.headers.insert(AUTHORIZATION, token.header());
             }
-            record.timing.mark(Stage::Token);
+            record.timing.mark(Stage::Connect);
 
-            // connect, send: streamed, unless the body is in memory anyway.
+            // send: streamed, unless the body is in memory anyway.
             let request = Request::from_parts(head.clone(), body.next());
             record.attempts += 1;
-            let sent = way
-                .upstream
-                .send(request, deadline)
-                .await
-                .map_err(Failure::Upstream)?;
-            record
-                .timing
-                .mark_split(Stage::Connect, sent.connect, Stage::Send);
+            let sending = ready.send(request, deadline, &record.begun);
+            let reply = sending.await.map_err(Failure::Upstream)?;
+            record.timing.mark(Stage::Send);
 
             // verdict: by the family's rule, because a 200 of the platform may be a no.
-            let judged = reply::judge(sent.reply, &family.verdict, &head.method, &self.limits)
-                .await
-                .map_err(Failure::Reply)?;
+            let judged = reply::judge(
+                reply,
+                &family.verdict,
+                &head.method,
+                (&self.limits, deadline),
+            )
+            .await
+            .map_err(Failure::Reply)?;
             record.timing.mark(Stage::Verdict);
 
+            if let Some(keeper) = keeper.filter(|_| record.attempts > 1) {
+                keeper.repeated(judged.judgement.token_rejected);
+            }
             // A rejected token is thrown away by whoever was refused with it, and the call is
             // repeated once: the platform refused it unread, so it has had no effect. Refused
             // again with a new token, it is not the token that is wrong.
@@ -170,6 +186,18 @@ impl Outbound {
             .values()
             .map(|account| account.health())
             .collect()
+    }
+}
+
+/// A token, where one is needed.
+async fn take(keeper: Option<&Keeper>, deadline: Instant) -> Result<Option<Arc<Token>>, Failure> {
+    match keeper {
+        None => Ok(None),
+        Some(keeper) => keeper
+            .take(deadline)
+            .await
+            .map(Some)
+            .map_err(Failure::Token),
     }
 }
 

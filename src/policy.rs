@@ -128,6 +128,20 @@ impl Policies {
         }
     }
 
+    /// The login that stands at a path, also in other letter case and with parameters: an upstream
+    /// may be lax where we are strict.
+    pub fn login_at(&self, path: &str) -> Option<&Arc<Login>> {
+        let same = |known: &str| {
+            let mut segments = path.split('/').map(|segment| segment.split(';').next());
+            let known = known.split('/').all(|known| {
+                let segment = segments.next().flatten();
+                segment.is_some_and(|segment| segment.eq_ignore_ascii_case(known))
+            });
+            known && segments.next().is_none()
+        };
+        self.logins.values().find(|login| same(&login.path))
+    }
+
     /// The family of a path outside the catalogue: the one with the longest prefix.
     pub fn family_of(&self, path: &str) -> Option<&Arc<Family>> {
         self.families

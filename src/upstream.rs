@@ -13,6 +13,7 @@ mod pool;
 pub mod tls;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -25,7 +26,7 @@ pub use failure::SendFailure;
 
 use crate::message::Body;
 use crate::upstream::outgoing::{Outgoing, Progress};
-use crate::upstream::pool::Pool;
+use crate::upstream::pool::{Lease, Pool};
 
 /// Which HTTP an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,13 +79,21 @@ pub struct Upstream {
     pool: Arc<Pool>,
 }
 
-/// A reply, with what it took to get a connection.
-#[derive(Debug)]
-pub struct Sent {
-    /// The reply; its body is still coming.
-    pub reply: Response<Body>,
-    /// How long it took to get a connection.
-    pub connect: Duration,
+/// What a connection is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A call.
+    Call,
+    /// A login. It has places of its own, so that it never waits behind the calls that wait for
+    /// its token.
+    Login,
+}
+
+/// A connection at hand, with nothing sent yet.
+pub struct Ready<'u> {
+    upstream: &'u Upstream,
+    lease: Lease,
+    purpose: Purpose,
 }
 
 impl Upstream {
@@ -103,24 +112,43 @@ impl Upstream {
         &self.base
     }
 
+    /// Waits for a place and a connection.
+    pub async fn ready(
+        &self,
+        deadline: Instant,
+        purpose: Purpose,
+    ) -> Result<Ready<'_>, SendFailure> {
+        let lease = self.pool.lease(deadline, purpose).await?;
+        Ok(Ready {
+            upstream: self,
+            lease,
+            purpose,
+        })
+    }
+}
+
+impl Ready<'_> {
     /// Sends a request and waits for the head of the reply.
     ///
-    /// `request.uri()` is a path with an optional query, below the base URL. The deadline covers
-    /// the wait for a connection and for the reply; while a long body is still being sent and
-    /// moves on, the wait for the reply has not begun.
+    /// `request.uri()` is a path with an optional query, below the base URL. While a long body is
+    /// still being sent and moves on, the clock of the deadline stands still. `begun` is set right
+    /// before the platform may see anything of the request.
     pub async fn send(
-        &self,
+        self,
         request: Request<Body>,
         deadline: Instant,
-    ) -> Result<Sent, SendFailure> {
-        let target = self.base.below(request.uri())?;
-        let started = Instant::now();
+        begun: &AtomicBool,
+    ) -> Result<Response<Body>, SendFailure> {
+        let Self {
+            upstream,
+            mut lease,
+            purpose,
+        } = self;
+        let target = upstream.base.below(request.uri())?;
         let progress = Progress::new();
         let mut request = request.map(|body| Outgoing::new(body, Arc::clone(&progress)));
-        request.headers_mut().insert(HOST, self.host.clone());
+        request.headers_mut().insert(HOST, upstream.host.clone());
         loop {
-            let mut lease = self.pool.lease(deadline).await?;
-            let connect = started.elapsed();
             if lease.is_http2() {
                 *request.uri_mut() = target.clone();
                 *request.version_mut() = Version::HTTP_2;
@@ -128,18 +156,20 @@ impl Upstream {
                 *request.uri_mut() = origin_form(&target);
                 *request.version_mut() = Version::HTTP_11;
             }
+            begun.store(true, Ordering::Release);
             let sending = lease.send(request);
-            match progress.watch(sending, deadline, self.body_idle).await {
+            match progress.watch(sending, deadline, upstream.body_idle).await {
                 Ok(reply) if reply.status().is_informational() => {
                     return Err(SendFailure::Upgraded);
                 }
-                Ok(reply) => {
-                    let reply = body::attach(reply, lease, progress, self.body_idle);
-                    return Ok(Sent { reply, connect });
-                }
+                Ok(reply) => return Ok(body::attach(reply, lease, progress, upstream.body_idle)),
                 // A kept-alive connection was closed before the request was put on it: nobody
                 // has seen the request, so it goes out on another connection.
-                Err(Rejected::Unsent(back)) if lease.was_reused() => request = *back,
+                Err(Rejected::Unsent(back)) if lease.was_reused() => {
+                    request = *back;
+                    drop(lease);
+                    lease = upstream.pool.lease(deadline, purpose).await?;
+                }
                 Err(Rejected::Unsent(_)) => return Err(SendFailure::ClosedUnsent),
                 Err(Rejected::Failed(failure)) => return Err(failure),
             }

@@ -27,6 +27,11 @@ impl App {
     pub fn reload(&self) -> Reloaded {
         let loaded = config::load(self.path.as_deref());
         let Some(config) = loaded.config else {
+            // A file that is missing now must be noticed when it comes.
+            let mut settled = self.settled();
+            settled.files.extend(loaded.files);
+            settled.files.sort();
+            settled.files.dedup();
             return Reloaded::Refused(loaded.faults);
         };
         let mut settled = self.settled();
@@ -53,7 +58,7 @@ impl App {
 
 /// Waits until one of the files has changed and then stood still for a moment.
 ///
-/// It looks once a second: unlike the kernel's notices that works for mounted volumes, for files
+/// It looks twice a second: unlike the kernel's notices that works for mounted volumes, for files
 /// that are replaced by a rename, and on every file system.
 pub async fn watch(app: &App, seen: &mut Signature) {
     let mut tick = interval(LOOK_EVERY);

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
     } else {
         print::faults(&faults, print::colour_on_stderr());
         if let Some(config) = &config {
-            print::line(&summary(config, &arguments.config, files));
+            print::line(&summary(config, &arguments.config, files.len()));
         }
     }
     if config.is_some() {

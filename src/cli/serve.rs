@@ -86,10 +86,13 @@ impl Signals {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.hangup.recv() => {
-                    seen = app.signature();
                     reload(app, "SIGHUP");
+                    seen = app.signature();
                 }
-                () = watch(app, &mut seen) => reload(app, "a changed file"),
+                () = watch(app, &mut seen) => {
+                    reload(app, "a changed file");
+                    seen = app.signature();
+                }
             }
         }
     }

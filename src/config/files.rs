@@ -108,7 +108,13 @@ pub(super) fn read_folder(
             ),
         );
     }
+    // A folder changes when a file comes into it or goes.
+    let folders = found
+        .iter()
+        .filter_map(|path| path.parent())
+        .map(Path::to_path_buf);
     watched.push(folder.to_path_buf());
+    watched.extend(folders);
     watched.extend(found.iter().cloned());
     found
         .iter()

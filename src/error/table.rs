@@ -87,6 +87,7 @@ table! {
     LOGIN_NOT_JSON "login_not_json" 503 Upstream "The answer to the login is not JSON.";
     LOGIN_WITHOUT_TOKEN "login_without_token" 503 Upstream "The answer to the login has no token.";
     LOGIN_BAD_TOKEN "login_bad_token" 503 Upstream "The token in the answer to the login cannot be sent in a header.";
+    LOGIN_SHORT_LIVED "login_short_lived" 503 Upstream "The token in the answer to the login has expired already.";
     LOGIN_UNMAKABLE "login_unmakable" 503 Pintle "The login call cannot be made: check the login in `policies/`.";
     UPSTREAM_CROWDED "upstream_crowded" 503 Pintle "Too many calls wait for the platform: try again soon.";
     UPSTREAM_UNRESOLVED "upstream_unresolved" 502 Upstream "The platform's host name cannot be resolved.";
@@ -151,6 +152,7 @@ fn login(failure: &LoginFailure) -> &'static Description {
         LoginFailure::NotJson(_) => &LOGIN_NOT_JSON,
         LoginFailure::NoToken => &LOGIN_WITHOUT_TOKEN,
         LoginFailure::BadToken => &LOGIN_BAD_TOKEN,
+        LoginFailure::ShortLived => &LOGIN_SHORT_LIVED,
         LoginFailure::Unmakable(_) => &LOGIN_UNMAKABLE,
     }
 }

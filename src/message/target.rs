@@ -56,6 +56,7 @@ impl<'p> Target<'p> {
         let plain = decode(path)?;
         check_segments(path, &plain)?;
         let (account, raw) = match path.strip_prefix("/accounts/") {
+            None if plain.starts_with("/accounts/") => return Err(TargetFault::Encoding),
             None => (None, path),
             Some(rest) => {
                 let end = rest.find('/').unwrap_or(rest.len());
@@ -91,7 +92,11 @@ fn decode(text: &str) -> Result<Cow<'_, str>, TargetFault> {
     let plain = percent_decode_str(text)
         .decode_utf8()
         .map_err(|_| TargetFault::Encoding)?;
-    if plain.chars().any(char::is_control) {
+    // Encoded twice: a server that decodes twice would read another path.
+    let twice = plain.as_bytes().windows(3).any(|window| {
+        matches!(window, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    });
+    if twice || plain.chars().any(char::is_control) {
         return Err(TargetFault::Encoding);
     }
     Ok(plain)
@@ -107,7 +112,8 @@ fn check_segments(raw: &str, plain: &str) -> Result<(), TargetFault> {
         return Ok(());
     }
     for segment in inner.split('/') {
-        match segment {
+        // `..;x` is `..` to a server that takes what follows a `;` for parameters.
+        match segment.split(';').next().unwrap_or_default() {
             "" => return Err(TargetFault::EmptySegment),
             "." | ".." => return Err(TargetFault::DotSegment),
             _ => {}
@@ -190,6 +196,10 @@ mod tests {
             ("/a%00", TargetFault::Encoding),
             ("/a%0d%0ab", TargetFault::Encoding),
             ("/a%ff", TargetFault::Encoding),
+            ("/%2561uth", TargetFault::Encoding),
+            ("/%61ccounts/eu/x", TargetFault::Encoding),
+            ("/a/..;x/b", TargetFault::DotSegment),
+            ("/a/;x/b", TargetFault::EmptySegment),
         ] {
             assert_eq!(Target::parse(given), Err(fault), "{given}");
         }

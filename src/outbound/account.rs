@@ -209,11 +209,7 @@ fn main_login(options: &AccountOptions, policies: &Policies) -> Option<String> {
     login_of(options, family).map(|login| login.name.clone())
 }
 
-fn keeper(
-    options: &AccountOptions,
-    login: &Arc<Login>,
-    means: Means,
-) -> Keeper {
+fn keeper(options: &AccountOptions, login: &Arc<Login>, means: Means) -> Keeper {
     let fields = login.fields.iter().filter_map(|(wire, secret)| {
         options
             .secrets

@@ -90,6 +90,11 @@ impl Outbound {
     /// The entry of a path; `None` where the path is not listed and may pass all the same.
     fn listed_by_path(&self, head: &Parts, path: &str) -> Result<Option<&Arc<Entry>>, Failure> {
         let catalogue: &Catalogue = &self.catalogue;
+        if let Some(login) = self.policies.login_at(path) {
+            return Err(Failure::Reserved {
+                operation: login.name.clone(),
+            });
+        }
         match (
             catalogue.by_path(&head.method, path),
             self.policies.unlisted,

@@ -37,8 +37,12 @@ pub(super) fn dress(
     for (name, value) in family.headers_set.iter().chain(of_upstream) {
         headers.insert(name.clone(), value.clone());
     }
+    // One length, in one spelling, and ours: HTTP/2 lets a repeated one through.
+    headers.remove(CONTENT_LENGTH);
+    if let Some(len) = body.exact_len().filter(|_| !body.is_empty()) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
+    }
     if body.is_empty() {
-        headers.remove(CONTENT_LENGTH);
         if matches!(
             head.method,
             http::Method::POST | http::Method::PUT | http::Method::PATCH

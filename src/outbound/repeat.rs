@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 
 use crate::message::{Body, BodyFault};
@@ -25,8 +25,8 @@ pub(super) enum Repeatable {
 
 /// What was sent so far.
 pub(super) struct Copy {
-    chunks: Vec<Bytes>,
-    bytes: usize,
+    /// One buffer: a body of many small chunks must not cost more than its bytes.
+    bytes: BytesMut,
     state: CopyState,
 }
 
@@ -73,15 +73,18 @@ impl Repeatable {
                 }
                 let copy = Arc::new(Mutex::new(Copy::growing()));
                 *self = Self::Sent(Arc::clone(&copy));
+                let len = first.exact_len();
                 Body::stream(Copying {
+                    len,
                     body: first,
                     copy,
                     bytes_max: limit,
                 })
             }
             Self::Sent(copy) => {
-                let chunks = std::mem::take(&mut lock(copy).chunks);
-                Body::held(chunks.concat())
+                let whole = std::mem::take(&mut lock(copy).bytes).freeze();
+                *self = Self::Held(whole.clone());
+                Body::held(whole)
             }
         }
     }
@@ -90,16 +93,14 @@ impl Repeatable {
 impl Copy {
     fn growing() -> Self {
         Self {
-            chunks: Vec::new(),
-            bytes: 0,
+            bytes: BytesMut::new(),
             state: CopyState::Growing,
         }
     }
 
     fn lost() -> Self {
         Self {
-            chunks: Vec::new(),
-            bytes: 0,
+            bytes: BytesMut::new(),
             state: CopyState::Lost,
         }
     }
@@ -109,12 +110,15 @@ impl Copy {
             return;
         }
         match frame.data_ref() {
-            Some(data) if self.bytes.saturating_add(data.len()) <= bytes_max => {
-                self.bytes += data.len();
-                self.chunks.push(data.clone());
+            Some(data) if self.bytes.len().saturating_add(data.len()) <= bytes_max => {
+                self.bytes.extend_from_slice(data);
             }
             _ => *self = Self::lost(),
         }
+    }
+
+    fn holds(&self, len: u64) -> bool {
+        u64::try_from(self.bytes.len()).is_ok_and(|held| held == len)
     }
 
     fn end(&mut self) {
@@ -127,6 +131,8 @@ impl Copy {
 /// A stream that leaves a copy of what passes.
 struct Copying {
     body: Body,
+    /// The announced length.
+    len: Option<u64>,
     copy: Arc<Mutex<Copy>>,
     bytes_max: usize,
 }
@@ -147,7 +153,9 @@ impl http_body::Body for Copying {
             Poll::Ready(Some(Err(_))) => *copy = Copy::lost(),
             Poll::Ready(Some(Ok(frame))) => {
                 copy.note(frame, self.bytes_max);
-                if self.body.is_end_stream() {
+                // A connection that knows the length does not ask for the end.
+                let whole = self.len.is_some_and(|len| copy.holds(len));
+                if whole || self.body.is_end_stream() {
                     copy.end();
                 }
             }

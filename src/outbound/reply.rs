@@ -1,7 +1,10 @@
 //! The reply on its way back: judged, cleaned, and never with the token in it.
 
+use std::time::Duration;
+
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Response};
+use tokio::time::{Instant, timeout_at};
 
 use super::Limits;
 use crate::message::{Body, BodyFault, header};
@@ -20,7 +23,7 @@ pub(super) async fn judge(
     reply: Response<Body>,
     verdict: &Verdict,
     method: &Method,
-    limits: &Limits,
+    (limits, deadline): (&Limits, Instant),
 ) -> Result<Judged, BodyFault> {
     let (head, body) = reply.into_parts();
     let max = limits.verdict_bytes_max;
@@ -34,7 +37,10 @@ pub(super) async fn judge(
             judgement,
         });
     }
-    let (read, rest) = body.read_up_to(max).await?;
+    // An envelope that drips in must not hold the caller past what he was promised.
+    let by = deadline.max(Instant::now() + GRACE);
+    let idle = |_| BodyFault::Idle { idle_ms: 0 };
+    let (read, rest) = timeout_at(by, body.read_up_to(max)).await.map_err(idle)??;
     let whole = rest.is_empty().then_some(read.as_ref());
     let judgement = verdict.judge(head.status, whole);
     Ok(Judged {
@@ -88,6 +94,9 @@ impl Judged {
         self.reply
     }
 }
+
+/// What an envelope gets at least, once the head of the reply is here.
+const GRACE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -71,7 +71,11 @@ impl Verdict {
     /// success page of some proxy in between must not pass for the platform's.
     pub fn judge(&self, status: StatusCode, body: Option<&[u8]>) -> Judgement {
         let by_status = status == StatusCode::UNAUTHORIZED;
-        let Some(query) = &self.code else {
+        let Some(query) = self
+            .code
+            .as_ref()
+            .filter(|_| status != StatusCode::NO_CONTENT)
+        else {
             let said = if status.is_success() {
                 Said::Yes
             } else {

@@ -21,6 +21,7 @@ pub(super) fn limit(incoming: Incoming, bytes_max: u64, idle: Duration) -> Body 
         bytes_max,
         idle,
         timer: None,
+        came: 0,
     })
 }
 
@@ -29,8 +30,10 @@ struct Limited {
     left: u64,
     bytes_max: u64,
     idle: Duration,
-    /// Runs only while nothing comes.
+    /// Runs while too little comes.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Bytes that came since the timer was set.
+    came: usize,
 }
 
 impl Limited {
@@ -68,9 +71,14 @@ impl http_body::Body for Limited {
             // Trailers belong to the connection that they came on.
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
             Poll::Ready(Some(Ok(frame))) => {
-                let next = Instant::now() + self.idle;
-                if let Some(timer) = &mut self.timer {
-                    timer.as_mut().reset(next);
+                self.came += frame.data_ref().map_or(0, Bytes::len);
+                // A drip of single bytes is no progress: it would hold a place for ever.
+                if self.came >= PROGRESS_BYTES {
+                    self.came = 0;
+                    let next = Instant::now() + self.idle;
+                    if let Some(timer) = &mut self.timer {
+                        timer.as_mut().reset(next);
+                    }
                 }
                 Poll::Ready(Some(self.count(frame)))
             }
@@ -93,3 +101,6 @@ fn broken(error: hyper::Error) -> BodyFault {
         None => BodyFault::Broken(Arc::new(error)),
     }
 }
+
+/// What has to come within the idle time to count as progress.
+const PROGRESS_BYTES: usize = 1024;

@@ -6,12 +6,14 @@ use std::pin::pin;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::body::limit;
 use super::detect::detect;
@@ -38,6 +40,7 @@ where
         return;
     };
     let stream = Stall::new(stream, limits.body_idle);
+    let tasks = door.tasks();
     let service = service_fn(move |request: Request<Incoming>| {
         let door = door.clone();
         async move {
@@ -47,7 +50,7 @@ where
         }
     });
     if speaks_http2 {
-        let connection = http2(&limits).serve_connection(TokioIo::new(stream), service);
+        let connection = http2(&limits, tasks).serve_connection(TokioIo::new(stream), service);
         finish(
             pin!(connection),
             drain,
@@ -86,6 +89,16 @@ async fn finish<C>(
     }
 }
 
+/// Runs the streams of a connection as tasks that a drain waits for.
+#[derive(Clone)]
+struct Tracked(TaskTracker);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tracked {
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
+}
+
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -99,13 +112,15 @@ fn http1(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2(limits: &Limits, tasks: TaskTracker) -> http2::Builder<Tracked> {
+    let mut builder = http2::Builder::new(Tracked(tasks));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams_max)
         // Wider than the limit, so that the front door meets it and can say so.
-        .max_header_list_size(u32::try_from(limits.head_bytes_max * 4).unwrap_or(u32::MAX))
+        .max_header_list_size(
+            u32::try_from(limits.head_bytes_max.saturating_mul(4)).unwrap_or(u32::MAX),
+        )
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
         .max_local_error_reset_streams(RESET_STREAMS_MAX)
         .keep_alive_interval(limits.head)

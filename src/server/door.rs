@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -79,6 +80,10 @@ impl<I: Inner> Door<I> {
         }
     }
 
+    pub(super) fn tasks(&self) -> TaskTracker {
+        self.shared.tasks.clone()
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.shared.limits
     }
@@ -105,19 +110,20 @@ impl<I: Inner> Door<I> {
                 record,
             },
             Ok(place) => {
+                let begun = Arc::clone(&record.begun);
                 let call = Call {
                     request: Request::from_parts(head, body),
                     record,
                 };
                 let inner = self.inner.clone();
-                // A call that was begun runs to its end when the downstream leaves: what it does
-                // at the platform is done, and its record must say so.
+                // A call that the platform may have seen runs to its end when the downstream
+                // leaves: what it does is done, and its record must say so.
                 let running = async move {
                     let answer = run(inner, call).await;
                     drop(place);
                     answer
                 };
-                Detached::new(running, self.shared.tasks.clone()).await
+                Detached::new(running, begun, self.shared.tasks.clone()).await
             }
         };
         leave(answer)
@@ -135,7 +141,9 @@ impl<I: Inner> Door<I> {
             self.fits(head).map_err(Failure::Framing)?;
         }
         if !SERVED.contains(&head.method) {
-            return Err(Failure::Method { allowed: SERVED.to_vec() });
+            return Err(Failure::Method {
+                allowed: SERVED.to_vec(),
+            });
         }
         self.shared.guard.check(head, from)?;
         if let Some(expect) = head.headers.get(EXPECT)
@@ -164,14 +172,20 @@ impl<I> Door<I> {
     /// The limits that the gate holds for HTTP/1, held for HTTP/2.
     fn fits(&self, head: &Parts) -> Result<(), FramingFault> {
         let limits = &self.shared.limits;
-        let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len());
         if target > limits.target_bytes_max {
             return Err(FramingFault::TargetTooLong);
         }
         if head.headers.len() > limits.headers_max {
             return Err(FramingFault::TooManyHeaders);
         }
-        let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let fields = head
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4);
         if fields.sum::<usize>() + target > limits.head_bytes_max {
             return Err(FramingFault::HeadTooLong);
         }
@@ -283,15 +297,22 @@ impl Drop for Recorded {
     }
 }
 
-/// A call that goes on as a task of its own when whoever waits for it leaves.
+/// A call that goes on as a task of its own when whoever waits for it leaves, if the platform may
+/// have seen something of it. Before that it ends with its caller, who may be calling again.
 struct Detached {
+    begun: Arc<AtomicBool>,
     running: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     tasks: TaskTracker,
 }
 
 impl Detached {
-    fn new(running: impl Future<Output = Answer> + Send + 'static, tasks: TaskTracker) -> Self {
+    fn new(
+        running: impl Future<Output = Answer> + Send + 'static,
+        begun: Arc<AtomicBool>,
+        tasks: TaskTracker,
+    ) -> Self {
         Self {
+            begun,
             running: Some(Box::pin(running)),
             tasks,
         }
@@ -313,7 +334,11 @@ impl Future for Detached {
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
+        let running = self
+            .running
+            .take()
+            .filter(|_| self.begun.load(Ordering::Acquire));
+        if let Some(running) = running {
             self.tasks.spawn(async move {
                 let Answer {
                     outcome,

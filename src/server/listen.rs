@@ -83,16 +83,19 @@ fn failure(name: &'static str, place: String, source: io::Error) -> BindFailure 
     }
 }
 
-/// Binds a unix socket for its owner alone; a socket left behind by a dead process is replaced.
+/// Binds a unix socket for its owner and group; a socket left behind by a dead process is replaced.
 fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     if let Ok(metadata) = std::fs::symlink_metadata(path)
         && metadata.file_type().is_socket()
     {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
+        match std::os::unix::net::UnixStream::connect(path) {
+            // Nobody listens any more.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path)?;
+            }
+            _ => return Err(io::ErrorKind::AddrInUse.into()),
         }
-        std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
@@ -153,10 +156,12 @@ async fn accept_tcp<I: Inner>(
                 return connection::serve(stream, door, Origin::Tcp, drain).await;
             };
             let head = door.limits().head;
-            match timeout(head, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => connection::serve(stream, door, Origin::Tcp, drain).await,
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            let handshake = timeout(head, acceptor.accept(stream));
+            match unless(&drain, handshake).await {
+                Some(Ok(Ok(stream))) => connection::serve(stream, door, Origin::Tcp, drain).await,
+                Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+                Some(Err(_)) => tracing::debug!("a TLS handshake took too long"),
+                None => {}
             }
         });
     }

@@ -16,8 +16,10 @@ use tokio::time::{Sleep, sleep};
 pub(super) struct Stall<S> {
     stream: S,
     patience: Duration,
-    /// Runs only while a write waits.
+    /// Runs from a write that had to wait until enough was written.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Bytes written since the timer was set.
+    written: usize,
 }
 
 impl<S> Stall<S> {
@@ -26,6 +28,7 @@ impl<S> Stall<S> {
             stream,
             patience,
             timer: None,
+            written: 0,
         }
     }
 
@@ -33,9 +36,15 @@ impl<S> Stall<S> {
         &mut self,
         cx: &mut Context<'_>,
         polled: Poll<io::Result<T>>,
+        bytes: impl Fn(&T) -> usize,
     ) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.timer = None;
+        if let Poll::Ready(outcome) = &polled {
+            self.written += outcome.as_ref().map_or(0, bytes);
+            // A reader that takes single bytes makes no progress.
+            if self.written >= PROGRESS_BYTES {
+                self.timer = None;
+                self.written = 0;
+            }
             return polled;
         }
         let patience = self.patience;
@@ -53,7 +62,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            // The peer speaks: what it was to read before, it has read.
+            self.timer = None;
+            self.written = 0;
+        }
+        polled
     }
 }
 
@@ -64,7 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(cx, polled)
+        self.watch(cx, polled, |written| *written)
     }
 
     fn poll_write_vectored(
@@ -73,7 +89,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.watch(cx, polled)
+        self.watch(cx, polled, |written| *written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -82,11 +98,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.watch(cx, polled)
+        self.watch(cx, polled, |()| 0)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.watch(cx, polled)
+        self.watch(cx, polled, |()| 0)
     }
 }
+
+/// What has to be written within the time to count as progress.
+const PROGRESS_BYTES: usize = 1024;

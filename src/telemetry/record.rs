@@ -1,5 +1,8 @@
 //! The record of a call: one line, written when the call has ended, however it ended.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::message::RequestId;
 use crate::telemetry::Timing;
 
@@ -33,6 +36,8 @@ pub struct Record {
     pub attempts: u32,
     /// Bytes of the reply's body that went downstream.
     pub reply_bytes: u64,
+    /// Something of the call may have been seen by the platform.
+    pub begun: Arc<AtomicBool>,
     /// The downstream left before its reply was whole.
     pub left: bool,
     /// What the stages cost.
@@ -57,6 +62,7 @@ impl Record {
             platform_code: None,
             attempts: 0,
             reply_bytes: 0,
+            begun: Arc::new(AtomicBool::new(false)),
             left: false,
         }
     }

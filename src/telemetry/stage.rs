@@ -98,16 +98,6 @@ impl Timing {
         self.marked = now;
     }
 
-    /// Ends `last`, of which `first` took the beginning.
-    pub fn mark_split(&mut self, first: Stage, cost: Duration, last: Stage) {
-        let now = Instant::now();
-        let both = now.duration_since(self.marked);
-        let cost = cost.min(both);
-        self.add(first, cost);
-        self.add(last, both.saturating_sub(cost));
-        self.marked = now;
-    }
-
     /// The time since the start.
     pub fn total(&self) -> Duration {
         self.started.elapsed()

@@ -1,6 +1,7 @@
 //! One login: the call is built, sent, and its answer read.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -13,7 +14,7 @@ use crate::mapping::{Scalar, SingularQuery, pick};
 use crate::message::Body;
 use crate::policy::{Encoding, Login};
 use crate::secret::Secret;
-use crate::upstream::{SendFailure, Upstream};
+use crate::upstream::{Purpose, SendFailure, Upstream};
 
 /// What a login needs: the recipe, the account's secrets, and whom to ask.
 pub(super) struct Attempt {
@@ -37,12 +38,17 @@ impl Attempt {
     /// Logs in once.
     pub(super) async fn run(&self, deadline: Instant) -> Result<Granted, LoginFailure> {
         let request = self.request()?;
-        let sent = self
+        let begun = AtomicBool::new(false);
+        let ready = self
             .upstream
-            .send(request, deadline)
+            .ready(deadline, Purpose::Login)
             .await
             .map_err(unanswered)?;
-        let (head, body) = sent.reply.into_parts();
+        let reply = ready
+            .send(request, deadline, &begun)
+            .await
+            .map_err(unanswered)?;
+        let (head, body) = reply.into_parts();
         let answer = body
             .read(ANSWER_MAX)
             .await
@@ -126,12 +132,13 @@ impl Attempt {
             Some(query) => find(answer, query)?.and_then(|seconds| seconds.integer()),
             None => None,
         };
-        let lifetime = told
-            .and_then(|seconds| u64::try_from(seconds).ok())
-            .filter(|seconds| *seconds > 0)
-            .map_or(self.login.lifetime, |seconds| {
-                Duration::from_secs(seconds.min(LIFETIME_S_MAX))
-            });
+        let lifetime = match told {
+            None => self.login.lifetime,
+            Some(seconds) => {
+                let seconds = u64::try_from(seconds).unwrap_or(0).min(LIFETIME_S_MAX);
+                Duration::from_secs(seconds)
+            }
+        };
         Ok(Granted {
             text: Secret::new(token.to_owned()),
             header,

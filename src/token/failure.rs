@@ -42,6 +42,9 @@ pub enum LoginFailure {
     /// The token cannot stand in a header.
     #[error("the token in the answer to the login has a character that no header can carry")]
     BadToken,
+    /// The token would have expired before it could be used.
+    #[error("the token in the answer to the login has expired already")]
+    ShortLived,
     /// The login call cannot be made at all.
     #[error("the login call cannot be made")]
     Unmakable(#[source] Arc<http::Error>),
@@ -49,7 +52,10 @@ pub enum LoginFailure {
 
 /// `HTTP 401, code 401`.
 fn answered(status: u16, code: Option<i64>) -> String {
-    code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status}, code {code}"))
+    code.map_or_else(
+        || format!("HTTP {status}"),
+        |code| format!("HTTP {status}, code {code}"),
+    )
 }
 
 impl LoginFailure {

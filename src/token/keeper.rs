@@ -78,6 +78,9 @@ struct State {
     under_way: bool,
     /// The login under way began before a token was rejected: what it brings may be as void.
     outdated: bool,
+    /// How often in a row a call was refused again with a new token: each time doubles the age
+    /// from which a token is thrown away.
+    in_vain: u32,
     failures: u32,
     last_failure: Option<LoginFailure>,
     not_before: Option<Instant>,
@@ -91,7 +94,12 @@ impl Keeper {
         fields: Vec<(String, Secret)>,
         means: Means,
     ) -> Self {
-        let Means { account, upstream, pace, tasks } = means;
+        let Means {
+            account,
+            upstream,
+            pace,
+            tasks,
+        } = means;
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             attempt: Attempt {
@@ -142,6 +150,24 @@ impl Keeper {
     /// with one token, one login follows. Returns whether a newer token is there or on its way.
     pub fn reject(&self, generation: Generation) -> bool {
         self.inner.reject(generation)
+    }
+
+    /// Notes how a call went that was repeated with a new token: refused again, it was not the
+    /// token that was wrong, and the next refusal must not cost a login so soon.
+    pub fn repeated(&self, refused_again: bool) {
+        let mut state = self.inner.lock();
+        state.in_vain = if refused_again {
+            state.in_vain.saturating_add(1)
+        } else {
+            0
+        };
+    }
+
+    /// Whether a token is still the one that would be handed out.
+    pub fn is_current(&self, token: &Token) -> bool {
+        self.inner
+            .valid()
+            .is_some_and(|current| current.generation == token.generation)
     }
 
     /// The login that it uses.
@@ -195,7 +221,11 @@ impl Inner {
             let current = self.current.load();
             match current.as_ref() {
                 Some(token) if token.generation == generation => {
-                    if token.born.elapsed() < self.pace.rejection_age {
+                    let patience = self
+                        .pace
+                        .rejection_age
+                        .saturating_mul(1 << state.in_vain.min(8));
+                    if token.born.elapsed() < patience {
                         return false;
                     }
                     self.current.store(None);
@@ -245,6 +275,9 @@ impl Inner {
             match outcome {
                 // Still under way: whoever waits goes on waiting for the next one.
                 Ok(_) if outdated => None,
+                Ok(granted) if asked + granted.lifetime <= Instant::now() => {
+                    Some(self.back_off(&mut state, LoginFailure::ShortLived))
+                }
                 Ok(granted) => Some(self.accept(&mut state, asked, granted)),
                 Err(failure) => Some(self.back_off(&mut state, failure)),
             }
@@ -281,7 +314,8 @@ impl Inner {
             lifetime_s = granted.lifetime.as_secs(),
             "logged in"
         );
-        asked + granted.lifetime * percent / 100
+        // Never at once: a token that lives for a moment must not have us log in without pause.
+        (asked + granted.lifetime * percent / 100).max(Instant::now() + self.pace.backoff)
     }
 
     /// Notes a failed login, and says when to try again: exponential, with full jitter above the
@@ -313,11 +347,14 @@ impl Inner {
     /// Logs in at a later moment: to renew the token ahead of time, or after a failure.
     fn wake_at(self: &Arc<Self>, due: Instant) {
         let generation = self.lock().generation;
+        let mut ended = self.ended.subscribe();
         let inner = Arc::downgrade(self);
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => return,
+                // Another login ended: that one has its own alarm.
+                _ = ended.changed() => return,
                 () = sleep_until(due) => {}
             }
             let Some(inner) = inner.upgrade() else { return };

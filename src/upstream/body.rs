@@ -79,6 +79,11 @@ impl http_body::Body for ReplyBody {
                     timer.as_mut().reset(next);
                 }
                 match frame {
+                    // Trailers belong to the connection that they came on.
+                    Some(Ok(frame)) if frame.is_trailers() => {
+                        self.end();
+                        Poll::Ready(None)
+                    }
                     Some(Ok(frame)) => {
                         if self.incoming.is_end_stream() {
                             self.end();

@@ -17,6 +17,8 @@ use crate::message::{Body, BodyFault};
 /// A body that tells how far it has come.
 pub(super) struct Outgoing {
     body: Body,
+    /// What is left of the announced length.
+    left: Option<u64>,
     progress: Arc<Progress>,
 }
 
@@ -134,7 +136,11 @@ impl Outgoing {
         if body.is_end_stream() {
             progress.finished.store(true, Ordering::Release);
         }
-        Self { body, progress }
+        Self {
+            left: body.exact_len(),
+            body,
+            progress,
+        }
     }
 }
 
@@ -151,8 +157,17 @@ impl http_body::Body for Outgoing {
         match &polled {
             Poll::Pending => {}
             Poll::Ready(None) => self.progress.finish(),
-            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.progress.finish(),
-            Poll::Ready(Some(Ok(_))) => self.progress.touch(),
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+                self.left = self.left.map(|left| left.saturating_sub(bytes));
+                // A connection that knows the length does not ask for the end.
+                if self.left == Some(0) || self.body.is_end_stream() {
+                    self.progress.finish();
+                } else {
+                    self.progress.touch();
+                }
+            }
             Poll::Ready(Some(Err(fault))) => self.progress.fail(fault.clone()),
         }
         polled
@@ -173,7 +188,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_deadline_stands_still_while_the_body_is_on_its_way() {
-        let (second, idle) = (Duration::from_secs(1), Duration::from_secs(60));
+        let (second, idle) = (Duration::from_secs(1), Duration::from_mins(1));
         let progress = Progress::new();
         let deadline = Instant::now() + 10 * second;
         let left = |progress: &Progress| progress.patience(deadline, idle) - Instant::now();

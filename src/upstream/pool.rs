@@ -14,12 +14,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::dial::{Connection, Dialer};
 use super::outgoing::Outgoing;
-use super::{Limits, Options, Protocol, Rejected, SendFailure};
+use super::{Limits, Options, Protocol, Purpose, Rejected, SendFailure};
 
 type Http1 = http1::SendRequest<Outgoing>;
 type Http2 = http2::SendRequest<Outgoing>;
@@ -31,6 +32,8 @@ pub(super) struct Pool {
     http2_wanted: bool,
     plain_http2: bool,
     places: Arc<Semaphore>,
+    /// Kept for logins.
+    login_places: Arc<Semaphore>,
     waiting: AtomicUsize,
     state: Mutex<State>,
     /// Held while the first connection tells whether HTTP/2 is spoken, and while one is added.
@@ -41,7 +44,7 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct State {
     /// The oldest first.
-    idle: VecDeque<(Http1, Instant)>,
+    idle: VecDeque<(Exclusive, Instant)>,
     shared: Vec<Arc<Shared>>,
     /// ALPN said HTTP/1.1: no use in waiting for a connection to share.
     speaks_http1: bool,
@@ -60,6 +63,12 @@ impl State {
     }
 }
 
+/// An HTTP/1.1 connection, and the task that drives it.
+struct Exclusive {
+    sender: Http1,
+    driver: AbortHandle,
+}
+
 /// An HTTP/2 connection.
 struct Shared {
     sender: Http2,
@@ -75,7 +84,7 @@ pub(super) struct Lease {
 }
 
 enum Link {
-    Http1(Http1),
+    Http1(Exclusive),
     Http2(Arc<Shared>),
     Spent,
 }
@@ -94,6 +103,7 @@ impl Pool {
             plain_http2: protocol == Protocol::Http2 && !base.is_tls(),
             dialer: Dialer::new(base, tls.config()),
             places: Arc::new(Semaphore::new(limits.calls_max)),
+            login_places: Arc::new(Semaphore::new(LOGIN_PLACES)),
             waiting: AtomicUsize::new(0),
             state: Mutex::default(),
             dialling: tokio::sync::Mutex::new(()),
@@ -103,35 +113,49 @@ impl Pool {
     }
 
     /// A connection for one call: an idle one, a shared one, or a new one.
-    pub(super) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, SendFailure> {
-        let place = self.place(deadline).await?;
+    pub(super) async fn lease(
+        self: &Arc<Self>,
+        deadline: Instant,
+        purpose: Purpose,
+    ) -> Result<Lease, SendFailure> {
+        let place = self.place(deadline, purpose).await?;
         if let Some(link) = self.free() {
             return Ok(self.leased(link, true, place));
         }
-        let connect_by = deadline.min(Instant::now() + self.limits.connect);
-        if !self.http2_wanted || self.lock().speaks_http1 {
-            let link = self.dial(connect_by).await?;
-            return Ok(self.leased(link, false, place));
+        if self.http2_wanted && !self.lock().speaks_http1 {
+            // One at a time, so that a burst of first calls shares a connection instead of each
+            // opening its own.
+            let dialling = timeout_at(deadline, self.dialling.lock())
+                .await
+                .map_err(|_| SendFailure::ConnectTimeout)?;
+            if let Some(link) = self.free() {
+                return Ok(self.leased(link, true, place));
+            }
+            if !self.lock().speaks_http1 {
+                let link = self.dial(deadline).await?;
+                drop(dialling);
+                return Ok(self.leased(link, false, place));
+            }
+            // The first of the burst met HTTP/1.1: each now needs its own.
         }
-        // One at a time, so that a burst of first calls shares a connection instead of each
-        // opening its own.
-        let dialling = timeout_at(connect_by, self.dialling.lock())
-            .await
-            .map_err(|_| SendFailure::ConnectTimeout)?;
-        if let Some(link) = self.free() {
-            return Ok(self.leased(link, true, place));
-        }
-        let link = self.dial(connect_by).await?;
-        drop(dialling);
+        let link = self.dial(deadline).await?;
         Ok(self.leased(link, false, place))
     }
 
-    async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, SendFailure> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+    async fn place(
+        &self,
+        deadline: Instant,
+        purpose: Purpose,
+    ) -> Result<OwnedSemaphorePermit, SendFailure> {
+        let places = match purpose {
+            Purpose::Call => &self.places,
+            Purpose::Login => &self.login_places,
+        };
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
             return Ok(place);
         }
         let _waiting = Waiting::enter(&self.waiting, self.limits.waiting_max)?;
-        timeout_at(deadline, Arc::clone(&self.places).acquire_owned())
+        timeout_at(deadline, Arc::clone(places).acquire_owned())
             .await
             .map_err(|_| SendFailure::NoPlace)?
             .map_err(|_| SendFailure::NoPlace)
@@ -153,9 +177,9 @@ impl Pool {
     fn free(&self) -> Option<Link> {
         let mut state = self.lock();
         state.forget_old(self.limits.idle);
-        while let Some((sender, _)) = state.idle.pop_back() {
-            if !sender.is_closed() {
-                return Some(Link::Http1(sender));
+        while let Some((exclusive, _)) = state.idle.pop_back() {
+            if !exclusive.sender.is_closed() {
+                return Some(Link::Http1(exclusive));
             }
         }
         state.shared.retain(|shared| !shared.sender.is_closed());
@@ -170,7 +194,8 @@ impl Pool {
             .map(|shared| Link::Http2(Arc::clone(shared)))
     }
 
-    async fn dial(&self, connect_by: Instant) -> Result<Link, SendFailure> {
+    async fn dial(&self, deadline: Instant) -> Result<Link, SendFailure> {
+        let connect_by = deadline.min(Instant::now() + self.limits.connect);
         let connection = self.dialer.dial(connect_by).await?;
         if connection.agreed_http2() || self.plain_http2 {
             return self.shake_http2(connection).await;
@@ -180,8 +205,8 @@ impl Pool {
             .handshake(TokioIo::new(connection))
             .await
             .map_err(|error| SendFailure::Handshake(Arc::new(error)))?;
-        self.tasks.spawn(drive(driver));
-        Ok(Link::Http1(sender))
+        let driver = self.tasks.spawn(drive(driver)).abort_handle();
+        Ok(Link::Http1(Exclusive { sender, driver }))
     }
 
     async fn shake_http2(&self, connection: Connection) -> Result<Link, SendFailure> {
@@ -230,7 +255,7 @@ impl Lease {
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Rejected> {
         let outcome = match &mut self.link {
-            Link::Http1(sender) => {
+            Link::Http1(Exclusive { sender, .. }) => {
                 // A connection that was given back becomes ready when its task has seen the end
                 // of the last reply; that is a matter of one turn of the task.
                 if sender.ready().await.is_err() {
@@ -253,25 +278,29 @@ impl Lease {
     /// Gives the connection back after the whole reply was read. One whose request is still being
     /// sent is closed instead.
     pub(super) fn give_back(mut self, request_finished: bool) {
-        let link = std::mem::replace(&mut self.link, Link::Spent);
-        match link {
-            Link::Http1(sender) if request_finished && !sender.is_closed() => {
-                let mut state = self.pool.lock();
-                state.forget_old(self.pool.limits.idle);
-                state.idle.push_back((sender, Instant::now()));
-            }
-            Link::Http2(shared) => {
-                shared.calls.fetch_sub(1, Ordering::Relaxed);
-            }
-            Link::Http1(_) | Link::Spent => {}
+        let reusable =
+            matches!(&self.link, Link::Http1(exclusive) if !exclusive.sender.is_closed());
+        if reusable
+            && request_finished
+            && let Link::Http1(exclusive) = std::mem::replace(&mut self.link, Link::Spent)
+        {
+            let mut state = self.pool.lock();
+            state.forget_old(self.pool.limits.idle);
+            state.idle.push_back((exclusive, Instant::now()));
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Link::Http2(shared) = &self.link {
-            shared.calls.fetch_sub(1, Ordering::Relaxed);
+        match &self.link {
+            // Not given back: the exchange is not over. To drop the sender is not enough, for an
+            // upload that the platform no longer reads would keep the connection.
+            Link::Http1(exclusive) => exclusive.driver.abort(),
+            Link::Http2(shared) => {
+                shared.calls.fetch_sub(1, Ordering::Relaxed);
+            }
+            Link::Spent => {}
         }
     }
 }
@@ -302,3 +331,6 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// Places that are kept for logins.
+const LOGIN_PLACES: usize = 2;

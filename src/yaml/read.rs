@@ -125,8 +125,10 @@ impl Read for usize {
     const EXAMPLE: &'static str = "100";
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
-        scalar(node, faults, "a whole number from 1", |text| {
-            text.parse().ok().filter(|number| *number > 0)
+        scalar(node, faults, "a whole number from 1 to 1000000", |text| {
+            text.parse()
+                .ok()
+                .filter(|number| (1..=1_000_000).contains(number))
         })
     }
 }

@@ -161,6 +161,7 @@ async fn nobody_but_pintle_logs_in() {
         "/service/cloud/auth/",
         "/service/cloud/%61uth",
         "/SERVICE/cloud/Auth",
+        "/service/cloud/auth;v=1",
         "/service/callcenter/call/predict/auth",
         "/operations/auth.token",
         "/accounts/main/service/cloud/auth",

@@ -257,3 +257,61 @@ async fn a_reader_that_stands_still_is_let_go() {
     let sent = record["reply_bytes"].as_u64().unwrap();
     assert!((1..90_000_000).contains(&sent), "{record}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limits_of_the_head_hold_for_both_protocols() {
+    let stage = Stage::new().await;
+    stage.client.get("/service/cloud/robot").await;
+    let before = stage.sandbox.seen().len();
+    let url = format!("{}/service/cloud/robot", stage.client.base());
+    let long = format!("{url}?{}", "a".repeat(9_000));
+    let many: Vec<String> = (0..120).map(|n| format!("x-{n}: 1")).collect();
+    let many: Vec<&str> = many.iter().flat_map(|header| ["-H", header]).collect();
+    let large = format!("x-large: {}", "a".repeat(40_000));
+    for protocol in ["--http1.1", "--http2-prior-knowledge"] {
+        for (status, code, arguments) in [
+            ("414", "target_too_long", vec![long.as_str()]),
+            (
+                "431",
+                "head_too_large",
+                [many.as_slice(), &[url.as_str()]].concat(),
+            ),
+            (
+                "431",
+                "head_too_large",
+                vec!["-H", large.as_str(), url.as_str()],
+            ),
+        ] {
+            let answer = crate::wires::curl(&[&["-i", protocol], arguments.as_slice()].concat());
+            assert!(
+                answer.lines().next().unwrap().contains(status),
+                "{protocol} {answer}"
+            );
+            assert!(answer.contains(code), "{protocol} {answer}");
+        }
+    }
+    assert_eq!(stage.sandbox.seen().len(), before, "nothing was forwarded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_drips_is_let_go() {
+    let more = "local: { listen: 127.0.0.1:0, limits: { body_idle: 400ms } }";
+    let stage = Stage::with(more).await;
+    let mut stream =
+        TcpStream::connect(stage.client.base().strip_prefix("http://").unwrap()).unwrap();
+    let head =
+        "POST /service/cloud/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut drip = stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while drip.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 408");
+}

@@ -149,7 +149,7 @@ async fn a_platform_that_cannot_be_reached_was_sent_nothing() {
     drop(refusing);
     let silent = Scripted::start(|_, stream| async move {
         let _stream = stream;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let plain = Sandbox::start(sandbox_options()).await.unwrap();

@@ -16,6 +16,7 @@ mod child;
 mod door;
 mod failures;
 mod lifecycle;
+mod places;
 mod streaming;
 mod support;
 mod token;

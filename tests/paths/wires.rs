@@ -87,7 +87,7 @@ fn account(sandbox: &Sandbox, of_account: &str) -> String {
     settings_of_account(&url, of_account, "")
 }
 
-fn curl(arguments: &[&str]) -> String {
+pub fn curl(arguments: &[&str]) -> String {
     let output = Command::new("curl")
         .args(["-sS", "--max-time", "10"])
         .args(arguments)

@@ -283,6 +283,7 @@ struct Target {
     method: Option<Method>,
     path: Option<String>,
     effect: Effect,
+    reserved: bool,
     is_alias: bool,
 }
 
@@ -292,6 +293,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
         method: item.entry.method.clone(),
         path: item.entry.path.clone(),
         effect: item.entry.effect,
+        reserved: item.entry.reserved,
         is_alias: item.same_as.is_some(),
     };
     let targets: HashMap<String, Target> = pages
@@ -345,6 +347,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
                 item.entry.method.clone_from(&target.method);
                 item.entry.path.clone_from(&target.path);
                 item.entry.effect = target.effect;
+                item.entry.reserved = target.reserved;
                 item.entry.same_as = Some(name);
             }
         }
