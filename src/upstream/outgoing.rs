@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_deadline_stands_still_while_the_body_is_on_its_way() {
-        let (second, idle) = (Duration::from_secs(1), Duration::from_secs(60));
+        let (second, idle) = (Duration::from_secs(1), Duration::from_mins(1));
         let progress = Progress::new();
         let deadline = Instant::now() + 10 * second;
         let left = |progress: &Progress| progress.patience(deadline, idle) - Instant::now();
