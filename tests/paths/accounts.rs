@@ -215,7 +215,7 @@ async fn the_other_systems_call_gets_its_own_headers_and_never_the_token() {
     // Its verdict is its own: `retcode`, not the platform's `code`.
     for (fault, verdict) in [
         ("code=7", "refused"),
-        ("html", "refused"),
+        ("html", "unclear"),
         ("status=500", "refused"),
         ("delay=1ms", "accepted"),
     ] {

@@ -1,5 +1,6 @@
 //! The binary itself, as a process of its own: signals, memory, log.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,6 +15,8 @@ use crate::support::{Client, settings};
 pub struct Process {
     child: Child,
     log: Receiver<Value>,
+    /// The lines that [`Process::logged`] passed over, and those that it found.
+    heard: RefCell<Vec<Value>>,
     pub folder: TempDir,
     pub local: String,
     pub admin: String,
@@ -46,6 +49,7 @@ impl Process {
         let mut process = Self {
             child,
             log,
+            heard: RefCell::default(),
             folder,
             local: String::new(),
             admin: String::new(),
@@ -61,13 +65,26 @@ impl Process {
     pub fn logged(&self, message: &str) -> Value {
         loop {
             match self.log.recv_timeout(Duration::from_secs(20)) {
-                Ok(record) if record["message"] == message => return record,
-                Ok(_) => {}
+                Ok(record) => {
+                    self.heard.borrow_mut().push(record.clone());
+                    if record["message"] == message {
+                        return record;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("the log never said: {message}")
                 }
             }
         }
+    }
+
+    /// Ends the process and gives every line that it ever wrote.
+    pub fn end(mut self) -> Vec<Value> {
+        self.signal("TERM");
+        assert!(self.wait().success());
+        let mut lines = self.heard.take();
+        lines.extend(self.log.iter());
+        lines
     }
 
     pub fn client(&self) -> Client {

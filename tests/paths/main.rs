@@ -12,6 +12,7 @@
 
 mod accounts;
 mod calls;
+mod canary;
 mod child;
 mod door;
 mod failures;
