@@ -193,7 +193,8 @@ fn index() -> String {
 }
 
 fn good(value: &Value) -> Reply {
-    Reply::json(StatusCode::OK, value)
+    // For people with curl: one value a line.
+    Reply::whole(StatusCode::OK, "application/json", format!("{value:#}\n"))
 }
 
 fn refuse(status: StatusCode, text: &str) -> Reply {
