@@ -2,6 +2,7 @@
 //!
 //! Absent here: what the calls mean. A listener hands each admitted call to a `tower::Service`.
 
+mod abandon;
 mod body;
 mod connection;
 mod detect;

@@ -17,7 +17,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::{Guard, Limits, Options, Origin, gate};
+use super::{Guard, Limits, Options, Origin, abandon, gate};
 use crate::error::{Failure, problem};
 use crate::message::framing::FramingFault;
 use crate::message::{Body, BodyFault, RequestId, header};
@@ -94,6 +94,7 @@ impl<I: Inner> Door<I> {
         let id = RequestId::accept(request.headers().get(header::REQUEST_ID));
         let path = request.uri().path().to_owned();
         let mut record = Record::new(self.shared.name, id, request.method().clone(), path);
+        let is_http2 = request.version() == Version::HTTP_2;
         let (head, body) = request.into_parts();
         if gate::refused(&head.method, head.uri.path()).is_some() {
             // What stands in for a refused head is ours; the caller's own is not known.
@@ -126,7 +127,12 @@ impl<I: Inner> Door<I> {
                 Detached::new(running, begun, self.shared.tasks.clone()).await
             }
         };
-        leave(answer)
+        let reply = leave(answer);
+        if !is_http2 || !matches!(reply.body(), Body::Stream(_)) {
+            return reply;
+        }
+        let (idle, tasks) = (self.shared.limits.body_idle, &self.shared.tasks);
+        reply.map(|body| abandon::watch(body, idle, tasks))
     }
 
     fn admit(

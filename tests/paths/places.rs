@@ -48,3 +48,35 @@ async fn a_login_never_waits_behind_the_calls_that_need_it() {
     }
     assert_eq!(stage.sandbox.logins(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_nobody_takes_over_http2_gives_its_place_back() {
+    let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
+    let more = "local: { listen: 127.0.0.1:0, limits: { body_idle: 300ms } }";
+    let text = settings_of_account(&sandbox.url(), "limits: { calls_max: 1 }", more);
+    let stage = Stage::start(sandbox, &text).await;
+    let address = stage
+        .client
+        .base()
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let (mut sender, driver) = hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(stream),
+    )
+    .await
+    .unwrap();
+    tokio::spawn(driver);
+    let request = http::Request::get(format!(
+        "http://{address}/service/cloud/recording?bytes=99000000"
+    ))
+    .body(http_body_util::Empty::<bytes::Bytes>::new())
+    .unwrap();
+    let untaken = sender.send_request(request).await.unwrap();
+    assert_eq!(untaken.status(), 200);
+    // The one place is taken by a reply that is not being read; the next call waits for it.
+    assert_eq!(stage.client.get("/service/cloud/robot").await.status, 200);
+    drop(untaken);
+}
