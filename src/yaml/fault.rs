@@ -172,7 +172,7 @@ impl Faults {
         Self::default()
     }
 
-    /// Adds one. Past [`FAULTS_MAX`] they are left out, and the last one says so.
+    /// Adds one. Past five hundred they are left out, and the last one says so.
     pub fn push(&self, fault: Fault) {
         let mut list = self.list.borrow_mut();
         match list.len() {
