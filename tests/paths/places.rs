@@ -41,6 +41,11 @@ async fn a_login_never_waits_behind_the_calls_that_need_it() {
     let text = settings_of_account(&sandbox.url(), "limits: { calls_max: 2 }", more);
     let stage = Stage::start(sandbox, &text).await;
     assert_eq!(stage.client.get("/service/cloud/robot").await.status, 200);
+    let begun = std::time::Instant::now();
+    until("the token is old enough to be thrown away", || {
+        begun.elapsed().as_millis() > 1
+    })
+    .await;
     stage.sandbox.revoke_tokens();
     let calls = (0..40).map(|_| stage.client.get("/service/cloud/robot"));
     for reply in futures_util::future::join_all(calls).await {
