@@ -115,12 +115,12 @@ impl App {
         self.outbound.load_full()
     }
 
-    /// Stops accepting, lets what is under way finish, and returns whether all of it did within
-    /// the time that the settings allow.
-    pub async fn drain(&self) -> bool {
+    /// Stops accepting at once. The future lets what is under way finish, and tells whether all of
+    /// it did within the time that the settings allow.
+    pub fn drain(&self) -> impl Future<Output = bool> {
         self.drain.cancel();
         self.serving.close();
-        timeout(self.drain_max, self.serving.wait()).await.is_ok()
+        async { timeout(self.drain_max, self.serving.wait()).await.is_ok() }
     }
 
     fn settled(&self) -> std::sync::MutexGuard<'_, Settled> {

@@ -39,9 +39,10 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         "serving"
     );
     let name = signals.until_told_to_stop(&app).await;
+    let drained = app.drain();
     tracing::info!(signal = name, "draining: no new connections are taken");
     tokio::select! {
-        whole = app.drain() => if whole {
+        whole = drained => if whole {
             tracing::info!("drained");
         } else {
             tracing::warn!("the time for draining is over: what is left is cut off");
