@@ -50,6 +50,12 @@ impl App {
         Reloaded::Done { restart_for }
     }
 
+    /// Brings a signature up to the files that count since a reload.
+    #[must_use]
+    pub fn follow(&self, seen: Signature) -> Signature {
+        seen.follow(&self.settled().files)
+    }
+
     /// What the files look like now.
     pub fn signature(&self) -> Signature {
         Signature::of(&self.settled().files)

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArgument, check, print};
 use crate::app::{App, Reloaded, StartFailure, watch};
-use crate::config::Log;
+use crate::config::{Log, Signature};
 use crate::server::BindFailure;
 use crate::telemetry;
 
@@ -31,6 +31,7 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let seen = app.signature();
     let addresses = app.addresses();
     tracing::info!(
         settings = argument.described(),
@@ -38,7 +39,7 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         admin = addresses.admin.map(tracing::field::display),
         "serving"
     );
-    let name = signals.until_told_to_stop(&app).await;
+    let name = signals.until_told_to_stop(&app, seen).await;
     let drained = app.drain();
     tracing::info!(signal = name, "draining: no new connections are taken");
     tokio::select! {
@@ -80,21 +81,19 @@ impl Signals {
     }
 
     /// Serves, and reloads on SIGHUP or a changed file, until SIGTERM or SIGINT.
-    async fn until_told_to_stop(&mut self, app: &App) -> &'static str {
-        let mut seen = app.signature();
+    async fn until_told_to_stop(&mut self, app: &App, mut seen: Signature) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.hangup.recv() => {
+                    // Looked at before it is read: a change that comes meanwhile is another one.
+                    seen = app.signature();
                     reload(app, "SIGHUP");
-                    seen = app.signature();
                 }
-                () = watch(app, &mut seen) => {
-                    reload(app, "a changed file");
-                    seen = app.signature();
-                }
+                () = watch(app, &mut seen) => reload(app, "a changed file"),
             }
+            seen = app.follow(seen);
         }
     }
 }

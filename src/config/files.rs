@@ -185,10 +185,6 @@ impl Signature {
     /// The signature of files and folders as they are now. Links are followed, so that a mounted
     /// volume that is swapped as a whole counts as changed.
     pub fn of(paths: &[PathBuf]) -> Self {
-        let look = |path: &PathBuf| {
-            let metadata = fs::metadata(path).ok()?;
-            Some((metadata.len(), metadata.modified().ok()?))
-        };
         Self(
             paths
                 .iter()
@@ -196,6 +192,22 @@ impl Signature {
                 .collect(),
         )
     }
+
+    /// The same for other paths: what was looked at before stays as it was seen then, so that a
+    /// change in between is not taken for seen.
+    #[must_use]
+    pub fn follow(mut self, paths: &[PathBuf]) -> Self {
+        self.0.retain(|path, _| paths.contains(path));
+        for path in paths {
+            self.0.entry(path.clone()).or_insert_with(|| look(path));
+        }
+        self
+    }
+}
+
+fn look(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 /// The files that are built in: they make the binary work alone.
