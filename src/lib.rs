@@ -31,6 +31,8 @@ pub mod mapping;
 
 pub mod codec;
 
+pub mod crypto;
+
 pub mod telemetry;
 
 pub mod message;

@@ -27,7 +27,7 @@ const GATED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that neither wait, nor touch the world, nor log.
-const PURE: &[&str] = &["route", "policy", "mapping", "codec"];
+const PURE: &[&str] = &["route", "policy", "mapping", "codec", "crypto"];
 
 /// What a pure module may not contain.
 const IMPURE: &[&str] = &[
