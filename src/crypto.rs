@@ -7,6 +7,7 @@ mod aes_key;
 mod airudder;
 mod cbc;
 mod encoding;
+mod iv;
 mod keyring;
 mod scheme;
 

@@ -7,7 +7,6 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use super::aes_key::BLOCK;
 use super::{AesKey, Beside, Encoding, OpenFailure, SealFailure, Sealed};
@@ -106,11 +105,7 @@ impl AesCbc {
         if let IvPlace::Fixed(iv) = self.0.iv {
             return Ok(iv);
         }
-        let mut iv = [0; BLOCK];
-        SystemRandom::new()
-            .fill(&mut iv)
-            .map_err(|_| SealFailure::NoRandom)?;
-        Ok(iv)
+        super::iv::fresh()
     }
 
     /// Puts IV, ciphertext and tag where they belong. `buffer` is IV and ciphertext.
@@ -121,22 +116,27 @@ impl AesCbc {
             mac_beside,
         } = self.0;
         let tag = mac.map(|mac| mac.tag(&buffer));
-        let text = |bytes: &[u8]| String::from_utf8(beside(encoding).encode(bytes)).ok();
+        let written = |bytes: &[u8]| String::from_utf8(beside(encoding).encode(bytes)).ok();
         let iv_beside = match iv {
-            IvPlace::Beside => buffer.get(..BLOCK).and_then(text),
+            IvPlace::Beside => buffer.get(..BLOCK).and_then(written),
             IvPlace::Prefix | IvPlace::Fixed(_) => None,
         };
         let mac_text = tag
             .as_ref()
             .filter(|_| mac_beside)
-            .and_then(|tag| text(tag));
+            .and_then(|tag| written(tag));
         if let Some(tag) = tag.filter(|_| !mac_beside) {
             buffer.extend_from_slice(&tag);
         }
         let start = if iv == IvPlace::Prefix { 0 } else { BLOCK };
-        let wire = buffer.get(start..).unwrap_or_default();
+        let text = if encoding == Encoding::Raw {
+            buffer.drain(..start);
+            buffer
+        } else {
+            encoding.encode(buffer.get(start..).unwrap_or_default())
+        };
         Sealed {
-            text: encoding.encode(wire),
+            text,
             digest: None,
             iv: iv_beside,
             mac: mac_text,
