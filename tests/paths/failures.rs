@@ -260,8 +260,12 @@ async fn a_recording_that_breaks_off_is_broken_for_the_caller_and_in_the_record(
             )
             .as_bytes(),
         );
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{fault}: {head}");
+        // A break that comes at once may overtake the head: then nothing is answered at all.
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(
+            head.is_empty() || head.starts_with("HTTP/1.1 200 "),
+            "{fault}: {head}"
+        );
         assert!(body.len() < 50_000, "{fault}");
         assert!(
             !body.ends_with("0\r\n\r\n"),
