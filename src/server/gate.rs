@@ -57,11 +57,6 @@ impl<I> Gate<I> {
         }
     }
 
-    /// The connection behind the gate.
-    pub fn get_ref(&self) -> &I {
-        &self.io
-    }
-
     /// Sorts what was just read into `buf`, from `before` on, into let through and held back.
     fn sort(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         let fresh = buf.filled().get(before..).unwrap_or_default();

@@ -67,9 +67,4 @@ impl LoginFailure {
             _ => self.to_string(),
         }
     }
-
-    /// Whether the credentials are at fault, so that trying again soon cannot help.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. })
-    }
 }
