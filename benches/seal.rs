@@ -127,7 +127,7 @@ fn cbc(encoding: Encoding) -> AesCbc {
     AesCbc(CbcOptions {
         iv: IvPlace::Prefix,
         encoding,
-        mac_beside: false,
+        mac: None,
     })
 }
 

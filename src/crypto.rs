@@ -1,7 +1,7 @@
 //! Sealing: payloads encrypted with all their framing, and opened again.
 //!
-//! Pure: bytes in, bytes out. A failure to open names its class for the log and nothing for the
-//! sender; every opening does the same work whatever is wrong with the text.
+//! Pure: bytes in, bytes out. A failure to open names its class, which is for the log alone; that
+//! a sender cannot tell the classes apart, by words or by time, is the care of the paths.
 
 mod aes_key;
 mod airudder;
@@ -13,7 +13,7 @@ mod scheme;
 
 pub use aes_key::{AesKey, KeyFault};
 pub use airudder::Airudder;
-pub use cbc::{AesCbc, CbcOptions, IvPlace, MacKey};
+pub use cbc::{AesCbc, CbcOptions, IvPlace, MacKey, MacPlace};
 pub use encoding::{ENCODINGS, Encoding};
 pub use keyring::{Keyring, NamedKey, UnixSecond};
 pub use scheme::{Described, Keys, SCHEMES, Scheme};

@@ -7,13 +7,18 @@ use aes::cipher::{
     InnerIvInit, KeyInit,
 };
 use aes::{Aes128, Aes192, Aes256};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// The block of AES, in bytes.
 pub(super) const BLOCK: usize = 16;
 
-/// An AES-128, AES-192 or AES-256 key. The expanded key is overwritten when it is dropped.
-pub struct AesKey(Expanded);
+/// An AES-128, AES-192 or AES-256 key. It is overwritten when it is dropped.
+pub struct AesKey {
+    expanded: Expanded,
+    bytes: Zeroizing<Vec<u8>>,
+}
 
 enum Expanded {
     Aes128(Box<Aes128>),
@@ -32,7 +37,7 @@ pub struct KeyFault {
 /// Runs the same expression for whichever key it is.
 macro_rules! with_cipher {
     ($key:expr, $cipher:ident => $run:expr) => {
-        match &$key.0 {
+        match &$key.expanded {
             Expanded::Aes128($cipher) => $run,
             Expanded::Aes192($cipher) => $run,
             Expanded::Aes256($cipher) => $run,
@@ -51,7 +56,10 @@ impl AesKey {
             32 => Expanded::Aes256(Box::new(Aes256::new_from_slice(bytes).map_err(fault)?)),
             _ => Expanded::Aes128(Box::new(Aes128::new_from_slice(bytes).map_err(fault)?)),
         };
-        Ok(Self(expanded))
+        Ok(Self {
+            expanded,
+            bytes: Zeroizing::new(bytes.to_vec()),
+        })
     }
 
     /// Encrypts whole blocks, each for itself.
@@ -89,6 +97,14 @@ impl AesKey {
         });
     }
 }
+
+impl PartialEq for AesKey {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.bytes, &other.bytes).is_ok()
+    }
+}
+
+impl Eq for AesKey {}
 
 impl fmt::Debug for AesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,8 +5,8 @@
 //! It hides text from an onlooker and shows damage. It does not show who sealed it (the digest has
 //! no key), and equal blocks stay equal (ECB): TLS stays needed.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use subtle::ConstantTimeEq;
 
 use super::aes_key::BLOCK;
 use super::encoding::hex;
@@ -36,25 +36,17 @@ impl Airudder {
         })
     }
 
-    /// Opens a text. The same work is done whatever is wrong with it.
+    /// Opens a text.
     pub fn open(
         self,
         key: &AesKey,
         text: &[u8],
         beside: &Beside<'_>,
     ) -> Result<Vec<u8>, OpenFailure> {
-        let (mut buffer, mut failure) = match Encoding::Base64.decode(text) {
-            Ok(bytes) => (bytes, None),
-            Err(failure) => (
-                vec![0; Encoding::Base64.decoded_len(text.len())],
-                Some(failure),
-            ),
-        };
-        let whole = buffer.len() / BLOCK * BLOCK;
-        if (whole == 0 || whole != buffer.len()) && failure.is_none() {
-            failure = Some(OpenFailure::Length);
+        let mut buffer = Encoding::Base64.decode(text)?;
+        if buffer.is_empty() || !buffer.len().is_multiple_of(BLOCK) {
+            return Err(OpenFailure::Length);
         }
-        buffer.truncate(whole);
         key.decrypt_ecb(&mut buffer);
         let plain = buffer
             .iter()
@@ -62,13 +54,9 @@ impl Airudder {
             .map_or(0, |last| last + 1);
         buffer.truncate(plain);
         let expected = hex(digest(&SHA256, &buffer).as_ref());
-        let given = beside.digest.unwrap_or_default();
-        let same: bool = expected.as_bytes().ct_eq(given).into();
-        match failure {
-            Some(failure) => Err(failure),
-            None if !same => Err(OpenFailure::Digest),
-            None => Ok(buffer),
-        }
+        verify_slices_are_equal(expected.as_bytes(), beside.digest.unwrap_or_default())
+            .map_err(|_| OpenFailure::Digest)?;
+        Ok(buffer)
     }
 }
 

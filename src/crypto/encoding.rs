@@ -49,15 +49,6 @@ impl Encoding {
             Self::Raw => Ok(text.to_vec()),
         }
     }
-
-    /// How many bytes a text of this length stands for, about.
-    pub(super) fn decoded_len(self, text: usize) -> usize {
-        match self {
-            Self::Base64 | Self::Base64Url => text / 4 * 3,
-            Self::Hex => text / 2,
-            Self::Raw => text,
-        }
-    }
 }
 
 /// Lower-case hex.

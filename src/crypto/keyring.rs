@@ -7,7 +7,7 @@ use super::{Beside, OpenFailure, Scheme, SealFailure, Sealed};
 pub type UnixSecond = i64;
 
 /// A key with its id and its time.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct NamedKey {
     /// Its id, which may travel with the text.
     pub id: String,
@@ -23,7 +23,7 @@ pub struct NamedKey {
 ///
 /// The first key that is valid seals; every key that is valid opens. So a new key is put in front,
 /// and the one before it stays until nothing sealed with it is under way.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Keyring {
     keys: Vec<NamedKey>,
 }

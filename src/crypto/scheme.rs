@@ -48,7 +48,7 @@ pub const SCHEMES: [Described; 3] = [
 ];
 
 /// The keys of one seal: the cipher's, and the tag's where there is one.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Keys {
     /// The key of the cipher.
     pub cipher: AesKey,
