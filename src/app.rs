@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 pub use reload::{Reloaded, watch};
 
 use crate::admin::Admin;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::outbound::{self, Account, Outbound};
 use crate::server::{self, BindFailure, Bound, Door};
@@ -72,7 +73,11 @@ impl App {
             files: config.files.clone(),
         };
         let drain_max = config.drain;
-        let outbound = Arc::new(ArcSwap::from_pointee(build(config, None, &background)));
+        let outbound = Arc::new(ArcSwap::from_pointee(build(
+            config,
+            None,
+            (&Clock::system(), &background),
+        )));
         let app = Self {
             path,
             outbound,
@@ -130,7 +135,11 @@ impl App {
 
 /// Makes the outbound path of a configuration. An account that did not change goes on with its
 /// token and its connections.
-fn build(config: Config, before: Option<&Outbound>, background: &TaskTracker) -> Outbound {
+fn build(
+    config: Config,
+    before: Option<&Outbound>,
+    (clock, background): (&Clock, &TaskTracker),
+) -> Outbound {
     let Config {
         accounts,
         policies,
@@ -148,7 +157,7 @@ fn build(config: Config, before: Option<&Outbound>, background: &TaskTracker) ->
             let known = before.and_then(|before| before.accounts.get(&name));
             let account = match known {
                 Some(known) if known.is_made_of(&options, &policies, pace) => Arc::clone(known),
-                _ => Arc::new(Account::new(options, &policies, pace, background)),
+                _ => Arc::new(Account::new(options, &policies, pace, (clock, background))),
             };
             (name, account)
         })
@@ -160,5 +169,6 @@ fn build(config: Config, before: Option<&Outbound>, background: &TaskTracker) ->
         policies,
         credentials,
         limits,
+        clock: clock.clone(),
     }
 }

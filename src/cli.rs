@@ -5,6 +5,7 @@ mod demo;
 mod print;
 mod routes;
 mod sandbox;
+mod seal;
 mod serve;
 
 use std::net::SocketAddr;
@@ -64,6 +65,19 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle routes --family workflow\n  \
         pintle routes --export mine     # to edit the catalogue; the settings then name the folders")]
     Routes(RoutesArguments),
+    /// Seal a payload as the gateway would, and print it with its headers
+    #[command(
+        after_help = "Examples:\n  pintle seal airudder --key env:AES_KEY lead.json\n  \
+        printf 'TaskID=1' | pintle seal airudder --query\n  \
+        pintle seal airudder lead.json | pintle open airudder --include"
+    )]
+    Seal(seal::SealArguments),
+    /// Open a sealed payload as the gateway would; says what is wrong with it
+    #[command(
+        after_help = "Examples:\n  curl -si http://127.0.0.1:7080/… | pintle open airudder --as reply --include\n  \
+        pintle open airudder --as callback -H 'Signed: 6956…' captured.txt"
+    )]
+    Open(seal::OpenArguments),
     /// Print the local endpoint as an OpenAPI 3.1 document
     #[command(after_help = "Example:\n  pintle openapi > pintle.openapi.json")]
     Openapi(ConfigArgument),
@@ -112,6 +126,26 @@ struct SandboxArguments {
     /// How long a token lives, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     token_life: u64,
+    /// Seal and open by this sealing of `policies/`, such as `airudder`
+    #[arg(long, value_name = "POLICY")]
+    sealing: Option<String>,
+    /// The key for it: `env:NAME`, `file:/path` or `literal:…` [default: the one on the platform's page]
+    #[arg(
+        long,
+        value_name = "REFERENCE",
+        default_value = "literal:airudderredduria",
+        hide_default_value = true,
+        requires = "sealing"
+    )]
+    key: String,
+    /// The MAC key beside it
+    #[arg(long, value_name = "REFERENCE", requires = "sealing")]
+    mac: Option<String>,
+    /// How `--key` and `--mac` are written
+    #[arg(long, value_name = "WORD", default_value = "text", value_parser = ["text", "hex", "base64"])]
+    encoding: String,
+    #[command(flatten)]
+    config: ConfigArgument,
 }
 
 impl SandboxArguments {
@@ -145,6 +179,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(&arguments).await,
         Command::Check(arguments) => check::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
+        Command::Seal(arguments) => seal::seal(&arguments),
+        Command::Open(arguments) => seal::open(&arguments),
         Command::Openapi(config) => routes::openapi(&config),
     }
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod files;
+mod keyring;
 mod listener;
 mod secret;
 mod settings;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use files::{Signature, embedded};
+pub use keyring::of_references as keyring;
 
 use crate::outbound::{self, AccountOptions, Credentials};
 use crate::policy::Policies;

@@ -15,7 +15,7 @@ pub use aes_key::{AesKey, KeyFault};
 pub use airudder::Airudder;
 pub use cbc::{AesCbc, CbcOptions, IvPlace, MacKey, MacPlace};
 pub use encoding::{ENCODINGS, Encoding};
-pub use keyring::{Keyring, NamedKey, UnixSecond};
+pub use keyring::{Keyring, NamedKey};
 pub use scheme::{Described, Keys, SCHEMES, Scheme};
 
 use thiserror::Error;
@@ -85,6 +85,9 @@ pub enum OpenFailure {
     /// The plaintext is not the JSON that it should be.
     #[error("the plaintext is not JSON")]
     Json,
+    /// It is not sealed, and should be.
+    #[error("it is not sealed")]
+    Plain,
     /// The keyring has no key that is valid now.
     #[error("no key of the keyring is valid now")]
     NoKey,
@@ -101,6 +104,7 @@ impl OpenFailure {
             Self::Mac => "mac",
             Self::Iv => "iv",
             Self::Json => "json",
+            Self::Plain => "plain",
             Self::NoKey => "no_key",
         }
     }

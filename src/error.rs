@@ -15,6 +15,7 @@ use thiserror::Error;
 pub use problem::problem;
 pub use table::{Blame, Description, TABLE};
 
+use crate::crypto::{OpenFailure, SealFailure};
 use crate::message::BodyFault;
 use crate::message::framing::FramingFault;
 use crate::message::target::TargetFault;
@@ -96,6 +97,21 @@ pub enum Failure {
     /// There is no token.
     #[error("no token can be had")]
     Token(#[source] NoToken),
+    /// The call cannot be sealed, for a reason that its sender can mend.
+    #[error("{0}")]
+    Unfit(Unfit),
+    /// The call cannot be sealed.
+    #[error("{0}")]
+    Seal(SealFailure),
+    /// Too many replies of the account could not be opened.
+    #[error("replies of this account cannot be opened: nothing is sent for now")]
+    HeldBack {
+        /// When the next call may be tried, from now.
+        retry_in: Duration,
+    },
+    /// The reply cannot be opened. Why is for the log alone.
+    #[error("the sealed reply cannot be opened")]
+    Open(#[source] OpenFailure),
     /// The platform gave no reply.
     #[error("the platform gave no reply")]
     Upstream(#[source] SendFailure),
@@ -105,6 +121,23 @@ pub enum Failure {
     /// A fault of ours.
     #[error("the gateway failed")]
     Internal,
+}
+
+/// What in a call stands in the way of sealing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unfit {
+    /// It has a header that only sealed messages have.
+    #[error("the call has headers of a sealed message: send it plain, the gateway seals it")]
+    SealedAlready,
+    /// It has a body and a query, and one of them would go unsealed.
+    #[error("the call has a query beside its body, which would go unsealed: put it into the body")]
+    QueryBesideBody,
+    /// The sealed query is too long for a target.
+    #[error("the sealed query is too long")]
+    QueryTooLong,
+    /// Its body is compressed.
+    #[error("the body has a content coding: send it as it is")]
+    Coded,
 }
 
 impl Failure {
@@ -122,7 +155,7 @@ impl Failure {
     pub fn is_unsent(&self) -> bool {
         match self {
             Self::Upstream(failure) => failure.is_unsent(),
-            Self::Reply(_) | Self::Internal => false,
+            Self::Reply(_) | Self::Open(_) | Self::Internal => false,
             _ => true,
         }
     }
@@ -130,7 +163,9 @@ impl Failure {
     /// When trying again can help, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(NoToken::LoginFailed { retry_in, .. }) => Some(*retry_in),
+            Self::Token(NoToken::LoginFailed { retry_in, .. }) | Self::HeldBack { retry_in } => {
+                Some(*retry_in)
+            }
             Self::Overloaded | Self::Draining => Some(Duration::from_secs(1)),
             Self::Upstream(SendFailure::Crowded | SendFailure::NoPlace) => {
                 Some(Duration::from_secs(1))

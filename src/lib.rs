@@ -21,6 +21,8 @@ pub mod error;
 
 pub mod token;
 
+pub mod limit;
+
 pub mod upstream;
 
 pub mod route;
@@ -38,5 +40,7 @@ pub mod telemetry;
 pub mod message;
 
 pub mod secret;
+
+pub mod clock;
 
 pub mod yaml;

@@ -3,13 +3,15 @@
 //! [`Outbound::call`] is the whole path; read it from top to bottom. Its steps carry the names of
 //! [`crate::telemetry::STAGES`], as `docs/life-of-a-call.md` does.
 //!
-//! Absent here: sealing, quotas, caching and retries, and any body that nothing has to read.
+//! Absent here: quotas, caching and retries, and any body that nothing has to read.
 
 mod account;
 mod find;
+mod open;
 mod prepare;
 mod repeat;
 mod reply;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,17 +21,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{Request, Response};
 use tokio::time::Instant;
 
 pub use account::{Account, AccountHealth, AccountOptions, OtherOptions};
 
+use crate::clock::Clock;
 use crate::error::Failure;
 use crate::message::Body;
+use crate::outbound::account::Way;
 use crate::outbound::find::Destination;
 use crate::outbound::repeat::Repeatable;
 use crate::outbound::reply::Judged;
-use crate::policy::Policies;
+use crate::policy::{Family, Policies, Sealer};
 use crate::route::Catalogue;
 use crate::telemetry::{Record, Stage};
 use crate::token::{Keeper, Token};
@@ -67,6 +72,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// The largest body that is kept to repeat a call with a new token, in bytes.
     pub repeat_bytes_max: usize,
+    /// The largest body that is sealed or opened, in bytes.
+    pub sealed_bytes_max: usize,
     /// The largest reply that is held to read the platform's verdict, in bytes.
     pub verdict_bytes_max: usize,
 }
@@ -85,6 +92,8 @@ pub struct Outbound {
     pub credentials: Credentials,
     /// The limits.
     pub limits: Limits,
+    /// The wall clock, for keys that are valid for a time.
+    pub clock: Clock,
 }
 
 impl Outbound {
@@ -94,9 +103,6 @@ impl Outbound {
         request: Request<Body>,
         record: &mut Record,
     ) -> Result<Response<Body>, Failure> {
-        // One deadline for everything up to the head of the reply: waiting for a token and being
-        // sent a second time must not add up to more than the caller was promised.
-        let deadline = Instant::now() + self.limits.deadline;
         let (mut head, body) = request.into_parts();
 
         // find: before anything is changed, so that a refusal names what the caller wrote.
@@ -104,6 +110,7 @@ impl Outbound {
             account,
             family,
             way,
+            sealer,
             target,
         } = self.find(&head, record)?;
         record.timing.mark(Stage::Find);
@@ -111,52 +118,41 @@ impl Outbound {
         // prepare: hop-by-hop and private headers go before ours come, or a caller could name
         // ours in `Connection` and have them removed.
         prepare::clean(&mut head.headers, self.credentials)?;
-        prepare::dress(&mut head, family, way.headers, (&body, &record.id));
+        prepare::dress(&mut head, family, way.headers, &record.id);
         head.uri = target;
-        let mut body = Repeatable::new(body, self.limits.repeat_bytes_max);
         record.timing.mark(Stage::Prepare);
 
+        // seal: once for all attempts, and before the length is told, which is that of the sealed
+        // body. Nothing goes out as long as what comes back could not be opened.
+        let body = match &sealer {
+            None => body,
+            Some(sealer) => {
+                if let Some(retry_in) = account.open_failures().wait() {
+                    return Err(Failure::HeldBack { retry_in });
+                }
+                let means = (&self.limits, self.clock.now());
+                let body = seal::seal(sealer, &mut head, body, means).await?;
+                record.timing.mark(Stage::Seal);
+                body
+            }
+        };
+        prepare::describe(&mut head, family, &body);
+
+        // One deadline for everything up to the head of the reply: waiting for a token and being
+        // sent a second time must not add up to more than the caller was promised. It begins here
+        // because the time in which a body comes is the caller's own.
+        let mut prepared = Prepared {
+            account,
+            family,
+            way,
+            sealer,
+            head,
+            body: Repeatable::new(body, self.limits.repeat_bytes_max),
+            deadline: Instant::now() + self.limits.deadline,
+        };
+        let keeper = account.keeper(family);
         let judged: Judged = loop {
-            // token: taken anew for each attempt, since the last one may have been rejected.
-            let keeper = account.keeper(family);
-            let mut token = take(keeper, deadline).await?;
-            record.timing.mark(Stage::Token);
-
-            // connect: a place and a connection. That may take a while, in which the token can
-            // expire or be rejected for another call: an old one is never sent.
-            let ready = way
-                .upstream
-                .ready(deadline, Purpose::Call)
-                .await
-                .map_err(Failure::Upstream)?;
-            if let Some((keeper, old)) = keeper.zip(token.as_ref())
-                && !keeper.is_current(old)
-            {
-                token = take(Some(keeper), deadline).await?;
-            }
-            if let Some(token) = &token {
-                head.headers.insert(AUTHORIZATION, token.header());
-            }
-            record.timing.mark(Stage::Connect);
-
-            // send: streamed, unless the body is in memory anyway.
-            let request = Request::from_parts(head.clone(), body.next());
-            record.attempts += 1;
-            let sending = ready.send(request, deadline, &record.begun);
-            let reply = sending.await.map_err(Failure::Upstream)?;
-            record.timing.mark(Stage::Send);
-
-            // verdict: by the family's rule, because a 200 of the platform may be a no.
-            let judged = reply::judge(
-                reply,
-                &family.verdict,
-                &head.method,
-                (&self.limits, deadline),
-            )
-            .await
-            .map_err(Failure::Reply)?;
-            record.timing.mark(Stage::Verdict);
-
+            let (judged, token) = self.attempt(&mut prepared, keeper, record).await?;
             if let Some(keeper) = keeper.filter(|_| record.attempts > 1) {
                 keeper.repeated(judged.judgement.token_rejected);
             }
@@ -167,7 +163,7 @@ impl Outbound {
                 && judged.judgement.token_rejected
                 && record.attempts == 1
                 && keeper.reject(token.generation())
-                && body.is_repeatable()
+                && prepared.body.is_repeatable()
             {
                 continue;
             }
@@ -180,6 +176,64 @@ impl Outbound {
         Ok(reply)
     }
 
+    /// Sends a call once, and tells what the reply says and which token went with it.
+    async fn attempt(
+        &self,
+        prepared: &mut Prepared<'_>,
+        keeper: Option<&Keeper>,
+        record: &mut Record,
+    ) -> Result<(Judged, Option<Arc<Token>>), Failure> {
+        let deadline = prepared.deadline;
+
+        // token: taken anew for each attempt, since the last one may have been rejected.
+        let mut token = take(keeper, deadline).await?;
+        record.timing.mark(Stage::Token);
+
+        // connect: a place and a connection. That may take a while, in which the token can
+        // expire or be rejected for another call: an old one is never sent.
+        let upstream = prepared.way.upstream;
+        let ready = upstream.ready(deadline, Purpose::Call).await;
+        let ready = ready.map_err(Failure::Upstream)?;
+        if let Some((keeper, old)) = keeper.zip(token.as_ref())
+            && !keeper.is_current(old)
+        {
+            token = take(Some(keeper), deadline).await?;
+        }
+        let head = &mut prepared.head;
+        if let Some(token) = &token {
+            head.headers.insert(AUTHORIZATION, token.header());
+        }
+        record.timing.mark(Stage::Connect);
+
+        // send: streamed, unless the body is in memory anyway.
+        let request = Request::from_parts(head.clone(), prepared.body.next());
+        record.attempts += 1;
+        let sending = ready.send(request, deadline, &record.begun);
+        let reply = sending.await.map_err(Failure::Upstream)?;
+        record.timing.mark(Stage::Send);
+
+        // open: before anything reads the reply.
+        let reply = match &prepared.sealer {
+            None => reply,
+            Some(sealer) => {
+                let means = (&self.limits, deadline, self.clock.now());
+                let opened = open::open(sealer, reply, &head.method, means).await;
+                if let Err(Failure::Open(_)) = opened {
+                    prepared.account.open_failures().note();
+                }
+                record.timing.mark(Stage::Open);
+                opened?
+            }
+        };
+
+        // verdict: by the family's rule, because a 200 of the platform may be a no.
+        let verdict = &prepared.family.verdict;
+        let judging = reply::judge(reply, verdict, &head.method, (&self.limits, deadline));
+        let judged = judging.await.map_err(Failure::Reply)?;
+        record.timing.mark(Stage::Verdict);
+        Ok((judged, token))
+    }
+
     /// How each account is doing.
     pub fn health(&self) -> Vec<AccountHealth> {
         self.accounts
@@ -187,6 +241,17 @@ impl Outbound {
             .map(|account| account.health())
             .collect()
     }
+}
+
+/// A call that is ready to be sent, as often as need be.
+struct Prepared<'o> {
+    account: &'o Account,
+    family: &'o Family,
+    way: Way<'o>,
+    sealer: Option<Sealer<'o>>,
+    head: Parts,
+    body: Repeatable,
+    deadline: Instant,
 }
 
 /// A token, where one is needed.

@@ -1,5 +1,5 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
-//! is had, which family an operation belongs to.
+//! is had, which family an operation belongs to, how messages are sealed.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
@@ -7,6 +7,7 @@
 mod family;
 mod login;
 mod named;
+mod sealing;
 mod verdict;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub use family::{Family, FamilyLogin, FamilyUpstream};
 pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
 pub use named::Named;
+pub(crate) use sealing::read_choice as read_sealing;
+pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};
 
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Source, Value, parse};
@@ -91,6 +94,8 @@ pub struct Policies {
     pub families: Named<Family>,
     /// The logins by name.
     pub logins: Named<Login>,
+    /// The sealings by name.
+    pub sealings: Named<SealingChoice>,
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -112,10 +117,22 @@ impl Policies {
             faults,
             Verdict::read,
         );
-        let logins = Named::read(&sections.logins, ("login", partial), faults, Login::read);
-        let read = |name: &str, node: &Node, faults: &Faults| {
-            Family::read(name, node, (&verdicts, &logins), faults)
+        let sealings = Named::read(
+            &sections.sealings,
+            ("sealing", partial),
+            faults,
+            sealing::read,
+        );
+        let read =
+            |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
+        let logins = Named::read(&sections.logins, ("login", partial), faults, read);
+        let known = family::Known {
+            verdicts: &verdicts,
+            logins: &logins,
+            sealings: &sealings,
         };
+        let read =
+            |name: &str, node: &Node, faults: &Faults| Family::read(name, node, &known, faults);
         let families = Named::read(&sections.families, ("family", partial), faults, read);
         family::check_prefixes(&sections.families, faults);
         if !partial && sections.unlisted != Some(Unlisted::Refuse) {
@@ -124,6 +141,7 @@ impl Policies {
         Self {
             families,
             logins,
+            sealings,
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -161,6 +179,7 @@ impl Policies {
 struct Sections {
     verdicts: Vec<(Node, Node)>,
     logins: Vec<(Node, Node)>,
+    sealings: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -176,6 +195,7 @@ impl Sections {
         for (key, into) in [
             ("verdicts", &mut self.verdicts),
             ("logins", &mut self.logins),
+            ("sealings", &mut self.sealings),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {

@@ -2,7 +2,7 @@
 //!
 //! It speaks HTTP/1.1 and HTTP/2, with or without TLS, logs in, keeps tasks and workflows, pushes
 //! callbacks, and misbehaves on demand. `GET /sandbox` describes all of it. The same seed gives the
-//! same ids. Absent: any wall clock, any file, and any memory past the process.
+//! same ids. Absent: any file, any memory past the process, and the wall clock but for keys.
 
 mod body;
 mod callback;
@@ -15,6 +15,7 @@ mod journal;
 mod login;
 mod reply;
 mod route;
+mod seal;
 mod shelf;
 mod state;
 mod wire;
@@ -39,7 +40,9 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::sandbox::fault::{Fault, FaultError};
 pub use crate::sandbox::journal::Seen;
+pub use crate::sandbox::seal::Seals;
 
+use crate::clock::Clock;
 use crate::sandbox::callback::Callbacks;
 use crate::sandbox::fault::Faults;
 use crate::sandbox::journal::Journal;
@@ -62,6 +65,8 @@ pub struct Options {
     pub callback_retry: Duration,
     /// TLS, where it is wanted; its ALPN list should name `h2` and `http/1.1`.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Sealing, where it is wanted.
+    pub seals: Option<Seals>,
 }
 
 impl Options {
@@ -76,6 +81,7 @@ impl Options {
             token_life: Duration::from_hours(24),
             callback_retry: Duration::from_mins(1),
             tls: None,
+            seals: None,
         }
     }
 }
@@ -103,6 +109,7 @@ impl Sandbox {
             callbacks: Mutex::new(Callbacks::new()),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            clock: Clock::system(),
             options,
         });
         let accepting = accept(Arc::clone(&shared), listener);
@@ -175,6 +182,7 @@ struct Shared {
     callbacks: Mutex<Callbacks>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    clock: Clock,
 }
 
 /// Locks; a thread that panicked in a test has not made the value unusable.

@@ -15,7 +15,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 pub use failure::LoginFailure;
-pub use keeper::{Health, Keeper, Means, NoToken};
+pub use keeper::{Health, Identity, Keeper, Means, NoToken};
 
 use crate::secret::Secret;
 

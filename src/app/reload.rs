@@ -45,8 +45,11 @@ impl App {
         settled.files.clone_from(&config.files);
         drop(settled);
         let before = self.outbound.load_full();
-        self.outbound
-            .store(Arc::new(build(config, Some(&before), &self.background)));
+        self.outbound.store(Arc::new(build(
+            config,
+            Some(&before),
+            (&before.clock, &self.background),
+        )));
         Reloaded::Done { restart_for }
     }
 

@@ -16,6 +16,13 @@ pub(super) fn error(text: &str) {
     put(&mut stderr(), &format!("pintle: {text}"));
 }
 
+/// Prints a body as it is; to a terminal with a line break behind it.
+pub(super) fn body(bytes: &[u8]) {
+    let mut to = stdout();
+    let end: &[u8] = if to.is_terminal() { b"\n" } else { b"" };
+    let _gone = to.write_all(bytes).and_then(|()| to.write_all(end));
+}
+
 /// A reader that has gone (`pintle routes | head`) is no fault: there is nobody left to tell.
 fn put(to: &mut impl Write, text: &str) {
     let _gone = writeln!(to, "{text}");

@@ -2,13 +2,21 @@
 
 use std::process::ExitCode;
 
-use super::{SandboxArguments, print};
-use crate::sandbox::{Options, Sandbox};
+use super::seal::{self, Told};
+use super::{SandboxArguments, check, print};
+use crate::sandbox::{Options, Sandbox, Seals};
 
 pub(super) async fn run(arguments: &SandboxArguments) -> ExitCode {
     let mut options = Options::local(arguments.listen);
     options.seed = arguments.seed;
     options.token_life = arguments.token_life();
+    match seals(arguments) {
+        Ok(seals) => options.seals = seals,
+        Err(told) => {
+            told.tell();
+            return ExitCode::FAILURE;
+        }
+    }
     let (app_key, app_secret) = (options.app_key.clone(), options.app_secret.clone());
     let sandbox = match Sandbox::start(options).await {
         Ok(sandbox) => sandbox,
@@ -28,6 +36,22 @@ pub(super) async fn run(arguments: &SandboxArguments) -> ExitCode {
     drop(tokio::signal::ctrl_c().await);
     sandbox.stop().await;
     ExitCode::SUCCESS
+}
+
+/// How the sandbox seals, where it is asked to.
+fn seals(arguments: &SandboxArguments) -> Result<Option<Seals>, Told> {
+    let Some(name) = &arguments.sealing else {
+        return Ok(None);
+    };
+    let config = check::load(&arguments.config).map_err(|_| Told::Already)?;
+    Ok(Some(Seals {
+        sealing: seal::sealing(&config, name)?,
+        keys: seal::of_references(
+            &arguments.key,
+            arguments.mac.as_deref(),
+            &arguments.encoding,
+        )?,
+    }))
 }
 
 /// What a person does about an address that cannot be used.

@@ -1,14 +1,19 @@
 //! The settings of an account.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 
+use super::keyring;
 use super::secret::Secrets;
 use crate::outbound::{AccountOptions, OtherOptions};
-use crate::policy::{FamilyLogin, FamilyUpstream, Login, Policies, authorization_scheme, choice};
+use crate::policy::{
+    FamilyLogin, FamilyUpstream, Login, Policies, authorization_scheme, choice, read_sealing,
+};
+use crate::route::Catalogue;
 use crate::secret::Secret;
 use crate::upstream::tls::{Client, Material, certificates};
 use crate::upstream::{self, BaseUrl, Protocol};
@@ -18,7 +23,7 @@ use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Value, meant};
 pub(super) fn read(
     name: &str,
     node: &Node,
-    policies: &Policies,
+    (policies, catalogue): (&Policies, &Catalogue),
     secrets: &mut Secrets<'_>,
 ) -> Option<AccountOptions> {
     let faults = secrets.faults;
@@ -36,6 +41,21 @@ pub(super) fn read(
     let authorization = fields
         .node("authorization")
         .and_then(|node| authorization_scheme(node, faults));
+    let sealing = read_sealing(&mut fields, &policies.sealings);
+    let keys = fields
+        .node("keys")
+        .map(|node| keyring::read(node, loopback, secrets))
+        .unwrap_or_default();
+    let uses = keyring::Uses {
+        policies,
+        catalogue,
+        sealing: &sealing,
+        login: login.as_ref(),
+    };
+    keyring::check(node, &uses, &keys, faults);
+    let open_failures_max = fields
+        .optional::<usize>("open_failures_max")
+        .and_then(|max| NonZeroU32::new(u32::try_from(max).ok()?));
     let others = fields
         .node("upstreams")
         .map(|node| read_others(node, policies, secrets));
@@ -52,6 +72,12 @@ pub(super) fn read(
         secrets: of_account?,
         login,
         authorization,
+        sealing,
+        keys: keys
+            .into_iter()
+            .filter_map(|(name, ring)| Some((name, ring?)))
+            .collect(),
+        open_failures_max: open_failures_max.unwrap_or(OPEN_FAILURES_MAX),
         others: others.unwrap_or_default(),
     })
 }
@@ -187,24 +213,10 @@ fn read_secrets(
         let Some(Name(name)) = Name::read(key, secrets.faults) else {
             continue;
         };
-        let Some(found) = secrets.read(value) else {
-            // The name is known, so that what needs it does not complain a second time.
-            all.insert(name, Secret::new(String::new()));
-            continue;
-        };
-        if found.is_literal && !loopback {
-            secrets.faults.push(
-                Fault::at(
-                    value,
-                    "a secret of another machine's platform stands in the file",
-                )
-                .concealed()
-                .help(
-                    "`literal:` is for a sandbox on this machine: write `env:NAME` or `file:/path`",
-                ),
-            );
-        }
-        all.insert(name, found.secret);
+        // The name is known, so that what needs it does not complain a second time.
+        let empty = || Secret::new(String::new());
+        let secret = secrets.read_for(value, loopback).unwrap_or_else(empty);
+        all.insert(name, secret);
     }
     all
 }
@@ -314,6 +326,9 @@ pub(super) fn entries<'n>(node: &'n Node, faults: &Faults) -> &'n [(Node, Node)]
     );
     &[]
 }
+
+/// Enough for a platform that stumbles; few for whoever tries texts out.
+const OPEN_FAILURES_MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
 /// The limits of an upstream that says nothing of them.
 const LIMITS: upstream::Limits = upstream::Limits {

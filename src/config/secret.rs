@@ -62,6 +62,24 @@ impl Secrets<'_> {
         })
     }
 
+    /// Follows a reference of what belongs to an upstream. A literal is for one on this machine.
+    pub(super) fn read_for(&mut self, node: &Node, loopback: bool) -> Option<Secret> {
+        let found = self.read(node)?;
+        if found.is_literal && !loopback {
+            self.faults.push(
+                Fault::at(
+                    node,
+                    "a secret of another machine's platform stands in the file",
+                )
+                .concealed()
+                .help(
+                    "`literal:` is for a sandbox on this machine: write `env:NAME` or `file:/path`",
+                ),
+            );
+        }
+        Some(found.secret)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the environment"

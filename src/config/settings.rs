@@ -34,7 +34,7 @@ pub(super) fn read(
     };
     let (local, credentials, limits) = local(fields.node("local"), &mut secrets);
     let admin = admin(fields.node("admin"), &mut secrets);
-    let accounts = accounts(&mut fields, &policies, &mut secrets);
+    let accounts = accounts(&mut fields, (&policies, &catalogue), &mut secrets);
     let default_account = default_account(&mut fields, node);
     check_loops(node, &accounts, [&local, &admin], faults);
     let pace = fields.node("token").map_or(PACE, |node| pace(node, faults));
@@ -94,6 +94,7 @@ fn local(node: Option<&Node>, secrets: &mut Secrets<'_>) -> (server::Options, Cr
     let limits = Limits {
         deadline: fields.or("deadline", Duration::from_mins(1)),
         repeat_bytes_max: listener::size(&mut fields, "repeat_bytes_max", 1 << 20),
+        sealed_bytes_max: listener::size(&mut fields, "sealed_bytes_max", 16 << 20),
         verdict_bytes_max: listener::size(&mut fields, "verdict_bytes_max", 1 << 20),
     };
     fields.finish();
@@ -110,7 +111,7 @@ fn admin(node: Option<&Node>, secrets: &mut Secrets<'_>) -> server::Options {
 
 fn accounts(
     fields: &mut Fields<'_>,
-    policies: &Policies,
+    known: (&Policies, &Catalogue),
     secrets: &mut Secrets<'_>,
 ) -> Vec<AccountOptions> {
     let Some(node) = fields.required_node("accounts", "{ main: { base_url: …, secrets: … } }")
@@ -128,7 +129,7 @@ fn accounts(
         .iter()
         .filter_map(|(key, value)| {
             let Name(name) = Name::read(key, secrets.faults)?;
-            account::read(&name, value, policies, secrets)
+            account::read(&name, value, known, secrets)
         })
         .collect()
 }

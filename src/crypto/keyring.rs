@@ -2,9 +2,7 @@
 
 use super::scheme::Keys;
 use super::{Beside, OpenFailure, Scheme, SealFailure, Sealed};
-
-/// A second of wall time, counted from 1970-01-01T00:00:00Z.
-pub type UnixSecond = i64;
+use crate::clock::UnixSecond;
 
 /// A key with its id and its time.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +36,11 @@ impl Keyring {
     /// A keyring of these keys.
     pub fn new(keys: Vec<NamedKey>) -> Self {
         Self { keys }
+    }
+
+    /// Whether every key has one for the tag, too.
+    pub fn has_mac(&self) -> bool {
+        self.keys.iter().all(|key| key.keys.mac.is_some())
     }
 
     /// Seals with the first key that is valid; tells its id.

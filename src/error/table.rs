@@ -1,6 +1,7 @@
 //! The table itself. `docs/failures.md` is held to it by a test.
 
-use super::Failure;
+use super::{Failure, Unfit};
+use crate::crypto::SealFailure;
 use crate::message::BodyFault;
 use crate::message::framing::FramingFault;
 use crate::token::{LoginFailure, NoToken};
@@ -89,6 +90,13 @@ table! {
     LOGIN_BAD_TOKEN "login_bad_token" 503 Upstream "The token in the answer to the login cannot be sent in a header.";
     LOGIN_SHORT_LIVED "login_short_lived" 503 Upstream "The token in the answer to the login has expired already.";
     LOGIN_UNMAKABLE "login_unmakable" 503 Pintle "The login call cannot be made: check the login in `policies/`.";
+    LOGIN_NOT_OPENED "login_not_opened" 503 Upstream "The sealed answer to the login cannot be opened: check the account's keys.";
+    NOT_SEALABLE "not_sealable" 400 Downstream "The call cannot be sealed as it is.";
+    CODING_REFUSED "coding_refused" 415 Downstream "A call that is to be sealed must come without a content coding.";
+    NO_KEY "no_key" 503 Pintle "No key of the account is valid now: check its `keys`.";
+    OPENING_HELD_BACK "opening_held_back" 503 Upstream "Too many replies of this account could not be opened: check its `keys`. Nothing is sent for now.";
+    OPEN_FAILED "open_failed" 502 Upstream "The sealed reply cannot be opened: the log says why.";
+    REPLY_TOO_LARGE "reply_too_large" 502 Upstream "The sealed reply is larger than `sealed_bytes_max`.";
     UPSTREAM_CROWDED "upstream_crowded" 503 Pintle "Too many calls wait for the platform: try again soon.";
     UPSTREAM_UNRESOLVED "upstream_unresolved" 502 Upstream "The platform's host name cannot be resolved.";
     UPSTREAM_UNREACHABLE "upstream_unreachable" 502 Upstream "The platform does not take connections.";
@@ -126,8 +134,14 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::NoUpstream { .. } => &UPSTREAM_NOT_SET,
         Failure::Token(NoToken::Timeout) => &LOGIN_TIMEOUT,
         Failure::Token(NoToken::LoginFailed { failure, .. }) => login(failure),
+        Failure::Unfit(Unfit::Coded) => &CODING_REFUSED,
+        Failure::Unfit(_) => &NOT_SEALABLE,
+        Failure::Seal(failure) => seal(*failure),
+        Failure::HeldBack { .. } => &OPENING_HELD_BACK,
+        Failure::Open(_) => &OPEN_FAILED,
         Failure::Upstream(failure) => upstream(failure),
         Failure::Reply(BodyFault::Idle { .. }) => &UPSTREAM_TIMEOUT,
+        Failure::Reply(BodyFault::TooLarge { .. }) => &REPLY_TOO_LARGE,
         Failure::Reply(_) => &UPSTREAM_BROKEN,
         Failure::Internal => &INTERNAL,
     }
@@ -142,6 +156,14 @@ fn sent_body(fault: &BodyFault) -> &'static Description {
     }
 }
 
+fn seal(failure: SealFailure) -> &'static Description {
+    match failure {
+        SealFailure::TrailingZero | SealFailure::NotJson => &NOT_SEALABLE,
+        SealFailure::NoKey => &NO_KEY,
+        SealFailure::NoRandom => &INTERNAL,
+    }
+}
+
 fn login(failure: &LoginFailure) -> &'static Description {
     match failure {
         LoginFailure::Unreachable(_) => &LOGIN_UNREACHABLE,
@@ -153,6 +175,8 @@ fn login(failure: &LoginFailure) -> &'static Description {
         LoginFailure::NoToken => &LOGIN_WITHOUT_TOKEN,
         LoginFailure::BadToken => &LOGIN_BAD_TOKEN,
         LoginFailure::ShortLived => &LOGIN_SHORT_LIVED,
+        LoginFailure::Unopened(_) => &LOGIN_NOT_OPENED,
+        LoginFailure::Unsealed(failure) => seal(*failure),
         LoginFailure::Unmakable(_) => &LOGIN_UNMAKABLE,
     }
 }

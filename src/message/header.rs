@@ -78,6 +78,13 @@ pub fn strip_token(headers: &mut HeaderMap, token: &str) {
     }
 }
 
+/// Removes every field that describes the bytes of a body, which are about to be others.
+pub fn strip_of_body(headers: &mut HeaderMap) {
+    for name in &OF_BODY {
+        headers.remove(name);
+    }
+}
+
 const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -110,6 +117,19 @@ const PRIVATE: [HeaderName; 11] = [
     HeaderName::from_static("x-pintle-caller"),
     header::EXPECT,
     header::HOST,
+];
+
+/// RFC 9110, sections 8.4, 8.6, 8.8 and 14; RFC 9530; RFC 3230 and 1864 before it.
+const OF_BODY: [HeaderName; 9] = [
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::ETAG,
+    header::ACCEPT_RANGES,
+    header::CONTENT_RANGE,
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("content-md5"),
 ];
 
 const CREDENTIALS: [HeaderName; 3] = [

@@ -1,14 +1,19 @@
 //! An account at the platform: where it is, and its tokens.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use tokio_util::task::TaskTracker;
 
-use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies};
+use crate::clock::Clock;
+use crate::crypto::Keyring;
+use crate::limit::FailureLimit;
+use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies, Sealer, SealingChoice};
+use crate::route::Entry;
 use crate::secret::Secret;
-use crate::token::{Health, Keeper, Means, Pace};
+use crate::token::{Health, Identity, Keeper, Means, Pace};
 use crate::upstream::{self, Upstream};
 
 /// What the settings say of an account.
@@ -24,6 +29,12 @@ pub struct AccountOptions {
     pub login: Option<Arc<Login>>,
     /// The scheme in `Authorization`, in place of the login's.
     pub authorization: Option<String>,
+    /// How its messages are sealed, where operation and family do not say.
+    pub sealing: SealingChoice,
+    /// Its keyrings by name.
+    pub keys: BTreeMap<String, Arc<Keyring>>,
+    /// How many of its replies a minute may fail to open before calls are held back.
+    pub open_failures_max: NonZeroU32,
     /// Upstreams of other systems.
     pub others: BTreeMap<String, OtherOptions>,
 }
@@ -45,6 +56,7 @@ pub struct Account {
     /// The login of the family that takes the paths nobody else claims; it is kept ready.
     main: Option<String>,
     pace: Pace,
+    open_failures: FailureLimit,
 }
 
 struct Upstreams {
@@ -73,7 +85,7 @@ impl Account {
         options: AccountOptions,
         policies: &Policies,
         pace: Pace,
-        tasks: &TaskTracker,
+        (clock, tasks): (&Clock, &TaskTracker),
     ) -> Self {
         let platform = Arc::new(Upstream::new(options.upstream.clone(), tasks.clone()));
         let others = options
@@ -88,6 +100,7 @@ impl Account {
                     account: options.name.clone(),
                     upstream: Arc::clone(&platform),
                     pace,
+                    clock: clock.clone(),
                     tasks: tasks.clone(),
                 };
                 (name, keeper(&options, &login, means))
@@ -96,6 +109,7 @@ impl Account {
         let main = main_login(&options, policies);
         let upstream = Upstreams { platform, others };
         let account = Self {
+            open_failures: FailureLimit::per_minute(options.open_failures_max),
             options,
             upstream,
             keepers,
@@ -130,6 +144,25 @@ impl Account {
     /// Who keeps the token for a family; `None` where the family needs none.
     pub(super) fn keeper(&self, family: &Family) -> Option<&Keeper> {
         login_of(&self.options, family).and_then(|login| self.keepers.get(&login.name))
+    }
+
+    /// How the messages of an operation are sealed; `None` where they are not.
+    ///
+    /// The check of the settings has found the keyring of every sealing that an account uses.
+    pub(super) fn sealer<'a>(
+        &'a self,
+        entry: Option<&'a Entry>,
+        family: &'a Family,
+    ) -> Option<Sealer<'a>> {
+        let own = entry.map_or(&INHERITED, |entry| &entry.sealing);
+        let sealing = SealingChoice::decide([own, &family.sealing, &self.options.sealing])?;
+        let keys = self.options.keys.get(&sealing.keys)?;
+        Some(Sealer { sealing, keys })
+    }
+
+    /// The replies of this account that could not be opened.
+    pub(super) fn open_failures(&self) -> &FailureLimit {
+        &self.open_failures
     }
 
     /// Where a family's calls go, or the name of the upstream that is not set.
@@ -209,6 +242,8 @@ fn main_login(options: &AccountOptions, policies: &Policies) -> Option<String> {
     login_of(options, family).map(|login| login.name.clone())
 }
 
+static INHERITED: SealingChoice = SealingChoice::Inherited;
+
 fn keeper(options: &AccountOptions, login: &Arc<Login>, means: Means) -> Keeper {
     let fields = login.fields.iter().filter_map(|(wire, secret)| {
         options
@@ -220,5 +255,12 @@ fn keeper(options: &AccountOptions, login: &Arc<Login>, means: Means) -> Keeper 
         .authorization
         .as_ref()
         .unwrap_or(&login.authorization);
-    Keeper::new(Arc::clone(login), scheme.clone(), fields.collect(), means)
+    let sealing = login.sealing.sealing();
+    let keys = sealing.and_then(|sealing| options.keys.get(&sealing.keys));
+    let identity = Identity {
+        authorization: scheme.clone(),
+        fields: fields.collect(),
+        keys: keys.map(Arc::clone),
+    };
+    Keeper::new(Arc::clone(login), identity, means)
 }

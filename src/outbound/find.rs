@@ -10,7 +10,7 @@ use super::{Account, Outbound};
 use crate::error::Failure;
 use crate::message::header;
 use crate::message::target::{Target, Wanted};
-use crate::policy::{Family, Unlisted};
+use crate::policy::{Family, Sealer, Unlisted};
 use crate::route::catalogue::Found;
 use crate::route::{Catalogue, Entry};
 use crate::telemetry::Record;
@@ -20,6 +20,8 @@ pub(super) struct Destination<'o> {
     pub(super) account: &'o Account,
     pub(super) family: &'o Arc<Family>,
     pub(super) way: Way<'o>,
+    /// How its messages are sealed, if they are.
+    pub(super) sealer: Option<Sealer<'o>>,
     /// Path and query, as they are sent.
     pub(super) target: Uri,
 }
@@ -34,12 +36,12 @@ impl Outbound {
         let target = Target::parse(head.uri.path()).map_err(Failure::Target)?;
         let account = self.account(target.account.as_deref(), head)?;
         record.account = Some(account.name().to_owned());
-        let (family, path) = match &target.wanted {
+        let (entry, family, path) = match &target.wanted {
             Wanted::Operation(name) => {
                 let entry = self.listed_by_name(head, name)?;
                 record.operation = Some(entry.name.clone());
                 let path = entry.path.as_deref().ok_or_else(|| no_path(entry))?;
-                (&entry.family, path)
+                (Some(entry), &entry.family, path)
             }
             Wanted::Path { raw, plain } => {
                 let entry = self.listed_by_path(head, plain)?;
@@ -48,7 +50,7 @@ impl Outbound {
                     Some(entry) => &entry.family,
                     None => self.policies.family_of(plain).ok_or(Failure::Unlisted)?,
                 };
-                (family, *raw)
+                (entry, family, *raw)
             }
         };
         let way = account
@@ -60,6 +62,7 @@ impl Outbound {
             account,
             family,
             way,
+            sealer: account.sealer(entry.map(Arc::as_ref), family),
             target: join(path, head)?,
         })
     }

@@ -25,7 +25,7 @@ pub(super) fn dress(
     head: &mut Parts,
     family: &Family,
     of_upstream: &[(HeaderName, HeaderValue)],
-    (body, id): (&Body, &RequestId),
+    id: &RequestId,
 ) {
     let headers = &mut head.headers;
     headers.insert(header::REQUEST_ID, id.header());
@@ -37,6 +37,11 @@ pub(super) fn dress(
     for (name, value) in family.headers_set.iter().chain(of_upstream) {
         headers.insert(name.clone(), value.clone());
     }
+}
+
+/// Tells the length of the body that is sent, and what it is.
+pub(super) fn describe(head: &mut Parts, family: &Family, body: &Body) {
+    let headers = &mut head.headers;
     // One length, in one spelling, and ours: HTTP/2 lets a repeated one through.
     headers.remove(CONTENT_LENGTH);
     if let Some(len) = body.exact_len().filter(|_| !body.is_empty()) {

@@ -96,7 +96,7 @@ impl Judged {
 }
 
 /// What an envelope gets at least, once the head of the reply is here.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

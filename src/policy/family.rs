@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::policy::{Login, Named, Verdict};
+use crate::policy::{Login, Named, SealingChoice, Verdict, read_sealing};
 use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node, Value};
 
 /// What every operation of a family has in common.
@@ -19,6 +19,8 @@ pub struct Family {
     pub login: FamilyLogin,
     /// Where its calls go.
     pub upstream: FamilyUpstream,
+    /// How its messages are sealed.
+    pub sealing: SealingChoice,
     /// Prefixes that put a path outside the catalogue into this family.
     pub prefixes: Vec<String>,
     /// Headers that every call gets, whatever the downstream sent.
@@ -45,20 +47,28 @@ pub enum FamilyUpstream {
     Named(String),
 }
 
+/// The policies that a family may name.
+pub(super) struct Known<'p> {
+    pub(super) verdicts: &'p Named<Verdict>,
+    pub(super) logins: &'p Named<Login>,
+    pub(super) sealings: &'p Named<SealingChoice>,
+}
+
 impl Family {
     pub(super) fn read(
         name: &str,
         node: &Node,
-        (verdicts, logins): (&Named<Verdict>, &Named<Login>),
+        known: &Known<'_>,
         faults: &Faults,
     ) -> Option<Self> {
         let mut fields = Fields::open(node, faults)?;
         let verdict = fields
             .required_node("verdict", "plain")
-            .and_then(|node| verdicts.resolve(node, faults));
+            .and_then(|node| known.verdicts.resolve(node, faults));
         let login = match fields.required_node("login", "none") {
             Some(node) if node.text() == Some("none") => Some(FamilyLogin::None),
-            Some(node) => logins
+            Some(node) => known
+                .logins
                 .resolve(node, faults)
                 .map(|login| FamilyLogin::By(Arc::clone(login))),
             None => None,
@@ -68,6 +78,7 @@ impl Family {
             .map_or(FamilyUpstream::Account, |name| {
                 FamilyUpstream::Named(name.0)
             });
+        let sealing = read_sealing(&mut fields, known.sealings);
         let prefixes = fields.or("paths", Vec::<String>::new());
         let (headers_set, headers_default) = fields
             .node("headers")
@@ -80,6 +91,7 @@ impl Family {
             verdict: Arc::clone(verdict?),
             login: login?,
             upstream,
+            sealing,
             prefixes,
             headers_set,
             headers_default,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::mapping::SingularQuery;
-use crate::policy::{Provenance, choice};
+use crate::policy::{Named, Provenance, SealingChoice, choice, read_sealing};
 use crate::yaml::{Entries, Fault, Faults, Fields, Node, Read};
 
 /// How the fields of a login are written into its body.
@@ -42,12 +42,19 @@ pub struct Login {
     pub lifetime_at: Option<SingularQuery>,
     /// The scheme before the token in `Authorization`.
     pub authorization: String,
+    /// How the login itself is sealed; an account's own sealing does not cover it.
+    pub sealing: SealingChoice,
     /// How sure this is.
     pub provenance: Provenance,
 }
 
 impl Login {
-    pub(super) fn read(name: &str, node: &Node, faults: &Faults) -> Option<Self> {
+    pub(super) fn read(
+        name: &str,
+        node: &Node,
+        sealings: &Named<SealingChoice>,
+        faults: &Faults,
+    ) -> Option<Self> {
         let mut fields = Fields::open(node, faults)?;
         let method = fields.or("method", Method::POST);
         let path: Option<String> = path(&mut fields);
@@ -75,6 +82,7 @@ impl Login {
             || Some("Token".to_owned()),
             |node| authorization_scheme(node, faults),
         );
+        let sealing = read_sealing(&mut fields, sealings);
         let provenance = fields.or("source", Provenance::Assumed);
         let _note: Option<String> = fields.optional("note");
         fields.finish();
@@ -90,6 +98,7 @@ impl Login {
             lifetime: lifetime?,
             lifetime_at,
             authorization: authorization?,
+            sealing,
             provenance,
         })
     }

@@ -64,6 +64,11 @@ impl<T> Named<T> {
         self.good.get(name)
     }
 
+    /// The names of those that are good.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.good.keys().map(String::as_str)
+    }
+
     /// All of them, in the order of their names.
     pub fn values(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
         self.good.values()

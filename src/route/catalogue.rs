@@ -14,7 +14,7 @@ use http::Method;
 
 pub use find::Found;
 
-use crate::policy::{Family, Policies, Provenance};
+use crate::policy::{Family, Policies, Provenance, SealingChoice};
 use crate::yaml::{Faults, Source};
 
 /// All entries of all files.
@@ -47,6 +47,8 @@ pub struct Entry {
     pub path: Option<String>,
     /// What calling it twice does.
     pub effect: Effect,
+    /// How its messages are sealed.
+    pub sealing: SealingChoice,
     /// Pintle calls it by itself, and nobody else may.
     pub reserved: bool,
     /// The entry that this one is on the wire.

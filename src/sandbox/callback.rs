@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{Request, Uri};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -116,11 +116,19 @@ pub(super) fn start(
             },
         );
     }
+    let mut headers =
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let mut body = Bytes::from(body.to_string());
+    if let Some(seals) = &shared.options.seals {
+        body = seals.callback(&mut headers, body, shared.clock.now());
+        headers.remove(CONTENT_LENGTH);
+    }
     let push = Push {
         id: id.clone(),
         target,
         address,
-        body: Bytes::from(body.to_string()),
+        headers,
+        body,
     };
     let pushing = push.run(Arc::clone(shared));
     shared
@@ -133,6 +141,7 @@ struct Push {
     id: String,
     target: Uri,
     address: SocketAddr,
+    headers: HeaderMap,
     body: Bytes,
 }
 
@@ -174,13 +183,13 @@ impl Push {
             .target
             .authority()
             .map_or("localhost", |authority| authority.as_str());
-        let request = Request::post(path)
+        let mut request = Request::post(path)
             .header(HOST, host)
-            .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, "Airudder")
             .header(CONNECTION, "close")
             .body(Full::new(self.body.clone()))
             .map_err(|_| "the target cannot be written as a request")?;
+        request.headers_mut().extend(self.headers.clone());
         let socket = TcpStream::connect(self.address)
             .await
             .map_err(|_| "connect failed")?;

@@ -17,6 +17,7 @@ use crate::sandbox::fault::{Damage, Fault, FaultError, Instead};
 use crate::sandbox::journal::BODY_KEPT_MAX;
 use crate::sandbox::reply::{Ask, Family, Refusal, Reply};
 use crate::sandbox::route::{self, Route};
+use crate::sandbox::seal;
 use crate::sandbox::wire::Wire;
 use crate::sandbox::{Shared, locked};
 
@@ -123,14 +124,20 @@ fn reply(
         let text = "the body is longer than the sandbox takes";
         return family.refuse(&Refusal::http(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
+    let asked = match seal::open(shared, head, &intake.bytes) {
+        Ok(asked) => asked,
+        Err(refusal) => return family.refuse(&refusal),
+    };
     let ask = Ask {
-        query: head.uri.query().unwrap_or_default(),
-        headers: &head.headers,
-        body: &intake.bytes,
+        query: &asked.query,
+        headers: &asked.headers,
+        body: &asked.body,
         body_bytes: intake.total,
         token: fault.token.as_deref(),
     };
-    route.run(&mut locked(&shared.state), &ask)
+    let mut reply = route.run(&mut locked(&shared.state), &ask);
+    asked.seal(shared, fault.spoil, &mut reply);
+    reply
 }
 
 /// The fault that a request asks for itself, else the first that was set for its path.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::sandbox::seal::{SPOILS, Spoil};
+
 /// A way in which the sandbox misbehaves, on some paths and for some number of requests.
 ///
 /// Made from text, for instance `"status=503; retry-after=2"`, by [`str::parse`].
@@ -27,6 +29,7 @@ pub struct Fault {
     pub(super) close: bool,
     pub(super) instead: Option<Instead>,
     pub(super) damage: Option<Damage>,
+    pub(super) spoil: Option<Spoil>,
 }
 
 impl Fault {
@@ -59,6 +62,7 @@ impl Fault {
             close: false,
             instead: None,
             damage: None,
+            spoil: None,
         }
     }
 }
@@ -272,6 +276,12 @@ pub(super) static WORDS: &[Word] = &[
         },
     },
     Word {
+        name: "spoil",
+        form: "spoil=plain (plain, json, length, encoding, first or last)",
+        about: "spoils a sealed answer, or leaves it plain",
+        read: |fault, value| put(&mut fault.spoil, spoil(value?)),
+    },
+    Word {
         name: "token",
         form: "token=LITERAL (may be empty)",
         about: "a login hands out this token",
@@ -320,6 +330,11 @@ impl Faults {
         rule.times = rule.times.map(|times| times.saturating_sub(1));
         Some(rule.clone())
     }
+}
+
+fn spoil(value: &str) -> Option<Spoil> {
+    let found = SPOILS.iter().find(|(word, _)| *word == value);
+    found.map(|(_, spoil)| *spoil)
 }
 
 fn put<T>(slot: &mut Option<T>, value: Option<T>) -> Option<()> {

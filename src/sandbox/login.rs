@@ -52,6 +52,11 @@ impl Entry {
     }
 }
 
+/// Whether a path is that of a login.
+pub(super) fn is_login(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.path == path)
+}
+
 /// The logins.
 pub(super) static ROUTES: &[Route] = &[
     Route {

@@ -15,12 +15,16 @@ pub enum Stage {
     Find,
     /// The headers are cleaned and ours are added.
     Prepare,
+    /// What the policy names is sealed.
+    Seal,
     /// A token is at hand.
     Token,
     /// A connection to the platform is at hand.
     Connect,
     /// The call is sent, and the head of the reply is here.
     Send,
+    /// A sealed reply is opened.
+    Open,
     /// The reply is judged.
     Verdict,
     /// The reply is cleaned for the downstream.
@@ -28,7 +32,7 @@ pub enum Stage {
 }
 
 /// Every stage, in order, with its name and what happens in it.
-pub const STAGES: [(Stage, &str, &str); 8] = [
+pub const STAGES: [(Stage, &str, &str); 10] = [
     (
         Stage::Admit,
         "admit",
@@ -44,6 +48,7 @@ pub const STAGES: [(Stage, &str, &str); 8] = [
         "prepare",
         "hop-by-hop and private headers go, the family's headers come",
     ),
+    (Stage::Seal, "seal", "what the policy names is sealed"),
     (
         Stage::Token,
         "token",
@@ -59,6 +64,7 @@ pub const STAGES: [(Stage, &str, &str); 8] = [
         "send",
         "the call is sent and the head of the reply is here",
     ),
+    (Stage::Open, "open", "a sealed reply is opened"),
     (
         Stage::Verdict,
         "verdict",

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::response::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tokio::time::Instant;
 
-use super::LoginFailure;
+use super::{Identity, LoginFailure};
+use crate::clock::Clock;
 use crate::codec::form;
 use crate::mapping::{Scalar, SingularQuery, pick};
 use crate::message::Body;
-use crate::policy::{Encoding, Login};
+use crate::policy::{Direction, Encoding, Login, Sealer};
 use crate::secret::Secret;
 use crate::upstream::{Purpose, SendFailure, Upstream};
 
@@ -21,10 +24,9 @@ pub(super) struct Attempt {
     /// The account, for the log.
     pub(super) account: String,
     pub(super) login: Arc<Login>,
-    pub(super) authorization: String,
-    /// Wire name and secret of each field.
-    pub(super) fields: Vec<(String, Secret)>,
+    pub(super) identity: Identity,
     pub(super) upstream: Arc<Upstream>,
+    pub(super) clock: Clock,
 }
 
 /// What a login gave.
@@ -48,17 +50,22 @@ impl Attempt {
             .send(request, deadline, &begun)
             .await
             .map_err(unanswered)?;
-        let (head, body) = reply.into_parts();
+        let (mut head, body) = reply.into_parts();
         let answer = body
             .read(ANSWER_MAX)
             .await
             .map_err(LoginFailure::Unreadable)?;
+        let answer = match self.sealer() {
+            Some(sealer) => self.open(&sealer, &mut head, answer)?,
+            None => answer,
+        };
         self.read(head.status, &answer)
     }
 
     fn request(&self) -> Result<Request<Body>, LoginFailure> {
         let fields = || {
-            self.fields
+            self.identity
+                .fields
                 .iter()
                 .map(|(name, secret)| (name.as_str(), secret.expose()))
         };
@@ -79,7 +86,7 @@ impl Attempt {
             .uri(&self.login.path)
             .header(CONTENT_TYPE, content_type)
             .header(ACCEPT, "application/json")
-            .body(Body::held(body))
+            .body(body)
             .map_err(|error| LoginFailure::Unmakable(Arc::new(error)))?;
         for (name, value) in &self.login.headers {
             request
@@ -87,7 +94,53 @@ impl Attempt {
                 .insert(HeaderName::clone(name), value.clone());
         }
         request.headers_mut().remove(AUTHORIZATION);
-        Ok(request)
+        match self.sealer() {
+            Some(sealer) => self.seal(&sealer, request),
+            None => Ok(request.map(Body::held)),
+        }
+    }
+
+    /// How the login is sealed, if it is.
+    fn sealer(&self) -> Option<Sealer<'_>> {
+        let sealing = self.login.sealing.sealing()?;
+        let keys = self.identity.keys.as_deref()?;
+        Some(Sealer { sealing, keys })
+    }
+
+    fn seal(
+        &self,
+        sealer: &Sealer<'_>,
+        request: Request<String>,
+    ) -> Result<Request<Body>, LoginFailure> {
+        let (mut head, plain) = request.into_parts();
+        let sealed = sealer
+            .seal(
+                Direction::Request,
+                &mut head.headers,
+                plain.as_bytes(),
+                self.clock.now(),
+            )
+            .map_err(LoginFailure::Unsealed)?;
+        let body = sealed.map_or_else(|| Body::held(plain), Body::held);
+        Ok(Request::from_parts(head, body))
+    }
+
+    fn open(
+        &self,
+        sealer: &Sealer<'_>,
+        head: &mut Parts,
+        answer: Bytes,
+    ) -> Result<Bytes, LoginFailure> {
+        let (direction, now) = (Direction::Reply, self.clock.now());
+        if sealer
+            .sealing
+            .may_be_plain(direction, &head.headers, head.status)
+        {
+            return Ok(answer);
+        }
+        let opened = sealer.open(direction, &mut head.headers, &answer, now);
+        let plain = opened.map_err(LoginFailure::Unopened)?;
+        Ok(plain.unwrap_or(answer))
     }
 
     /// Reads the answer to a login.
@@ -127,7 +180,7 @@ impl Attempt {
             .as_ref()
             .and_then(Scalar::text)
             .ok_or(LoginFailure::NoToken)?;
-        let header = header(&self.authorization, token)?;
+        let header = header(&self.identity.authorization, token)?;
         let told = match &self.login.lifetime_at {
             Some(query) => find(answer, query)?.and_then(|seconds| seconds.integer()),
             None => None,

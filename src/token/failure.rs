@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::crypto::{OpenFailure, SealFailure};
 use crate::message::BodyFault;
 use crate::upstream::SendFailure;
 
@@ -45,6 +46,12 @@ pub enum LoginFailure {
     /// The token would have expired before it could be used.
     #[error("the token in the answer to the login has expired already")]
     ShortLived,
+    /// The login cannot be sealed.
+    #[error("the login cannot be sealed: {0}")]
+    Unsealed(SealFailure),
+    /// The sealed answer cannot be opened.
+    #[error("the sealed answer to the login cannot be opened")]
+    Unopened(#[source] OpenFailure),
     /// The login call cannot be made at all.
     #[error("the login call cannot be made")]
     Unmakable(#[source] Arc<http::Error>),

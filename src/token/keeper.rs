@@ -11,6 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::attempt::{Attempt, Granted};
 use super::{Generation, LoginFailure, Pace, Token};
+use crate::clock::Clock;
+use crate::crypto::Keyring;
 use crate::policy::Login;
 use crate::secret::Secret;
 use crate::upstream::Upstream;
@@ -21,6 +23,16 @@ pub struct Keeper {
     stop: CancellationToken,
 }
 
+/// What an account logs in with.
+pub struct Identity {
+    /// The scheme in `Authorization`.
+    pub authorization: String,
+    /// Name on the wire and secret of each field of the login.
+    pub fields: Vec<(String, Secret)>,
+    /// The keyring of a login that is sealed.
+    pub keys: Option<Arc<Keyring>>,
+}
+
 /// What a keeper works with.
 pub struct Means {
     /// The account, for the log.
@@ -29,6 +41,8 @@ pub struct Means {
     pub upstream: Arc<Upstream>,
     /// How it behaves over time.
     pub pace: Pace,
+    /// The wall clock, for keys that are valid for a time.
+    pub clock: Clock,
     /// Who owns its work.
     pub tasks: TaskTracker,
 }
@@ -88,16 +102,12 @@ struct State {
 
 impl Keeper {
     /// A keeper that logs in when it is first asked, or told to by [`Keeper::begin`].
-    pub fn new(
-        login: Arc<Login>,
-        authorization: String,
-        fields: Vec<(String, Secret)>,
-        means: Means,
-    ) -> Self {
+    pub fn new(login: Arc<Login>, identity: Identity, means: Means) -> Self {
         let Means {
             account,
             upstream,
             pace,
+            clock,
             tasks,
         } = means;
         let stop = CancellationToken::new();
@@ -105,9 +115,9 @@ impl Keeper {
             attempt: Attempt {
                 account,
                 login,
-                authorization,
-                fields,
+                identity,
                 upstream,
+                clock,
             },
             pace,
             current: ArcSwapOption::empty(),

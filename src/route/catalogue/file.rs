@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Catalogue, Effect, Entry, Guide, Kind, Line};
-use crate::policy::{Family, Policies, Provenance, choice};
+use crate::policy::{Family, Policies, Provenance, SealingChoice, choice, read_sealing};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
 
 /// An entry as it is written, before `same_as` is followed.
@@ -89,7 +89,7 @@ fn read_file(node: &Node, policies: &Policies, faults: &Faults, pages: &mut Page
     let family = family.and_then(|node| policies.families.resolve(node, faults));
     for (list, kind) in lists {
         for item in list.map_or(&[][..], |list| items(list, faults)) {
-            if let Some(written) = read_entry(item, kind, family, faults) {
+            if let Some(written) = read_entry(item, kind, (family, policies), faults) {
                 pages.written.push(written);
             } else {
                 let name = item.child("name").and_then(Node::text);
@@ -121,7 +121,7 @@ fn items<'n>(node: &'n Node, faults: &Faults) -> &'n [Node] {
 fn read_entry(
     node: &Node,
     kind: Kind,
-    family: Option<&Arc<Family>>,
+    (family, policies): (Option<&Arc<Family>>, &Policies),
     faults: &Faults,
 ) -> Option<Written> {
     let mut fields = Fields::open(node, faults)?;
@@ -129,7 +129,7 @@ fn read_entry(
     let titles = fields.required("titles");
     let pages = fields.or("pages", Vec::new());
     let same_as = fields.node("same_as").cloned();
-    let has_own = ["method", "path", "effect"]
+    let has_own = ["method", "path", "effect", "sealing"]
         .into_iter()
         .find(|key| fields.node(key).is_some());
     let method = fields.optional::<Method>("method");
@@ -146,9 +146,10 @@ fn read_entry(
                 node.child(key).unwrap_or(node),
                 format!("an entry with `same_as` has a `{key}` of its own"),
             )
-            .help("remove method, path and effect here: they are those of the entry that `same_as` names"),
+            .help("remove method, path, effect and sealing here: they are those of the entry that `same_as` names"),
         );
     }
+    let sealing = read_sealing(&mut fields, &policies.sealings);
     let reserved = fields.or("reserved", false);
     let provenance = fields.required("source");
     let note = fields.optional("note");
@@ -162,6 +163,7 @@ fn read_entry(
         method,
         path,
         effect: effect.unwrap_or(Effect::Once),
+        sealing,
         reserved,
         same_as: None,
         provenance: provenance.unwrap_or(Provenance::Assumed),
@@ -283,6 +285,7 @@ struct Target {
     method: Option<Method>,
     path: Option<String>,
     effect: Effect,
+    sealing: SealingChoice,
     reserved: bool,
     is_alias: bool,
 }
@@ -293,6 +296,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
         method: item.entry.method.clone(),
         path: item.entry.path.clone(),
         effect: item.entry.effect,
+        sealing: item.entry.sealing.clone(),
         reserved: item.entry.reserved,
         is_alias: item.same_as.is_some(),
     };
@@ -347,6 +351,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
                 item.entry.method.clone_from(&target.method);
                 item.entry.path.clone_from(&target.path);
                 item.entry.effect = target.effect;
+                item.entry.sealing = target.sealing.clone();
                 item.entry.reserved = target.reserved;
                 item.entry.same_as = Some(name);
             }
