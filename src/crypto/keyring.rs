@@ -38,6 +38,11 @@ impl Keyring {
         Self { keys }
     }
 
+    /// The keys, to put them together with others.
+    pub fn into_keys(self) -> Vec<NamedKey> {
+        self.keys
+    }
+
     /// Whether every key has one for the tag, too.
     pub fn has_mac(&self) -> bool {
         self.keys.iter().all(|key| key.keys.mac.is_some())

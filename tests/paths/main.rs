@@ -18,6 +18,7 @@ mod door;
 mod failures;
 mod lifecycle;
 mod places;
+mod sealing;
 mod streaming;
 mod support;
 mod token;

@@ -72,7 +72,11 @@ impl Stage {
 
     /// A gateway with whole settings.
     pub async fn start(sandbox: Sandbox, settings: &str) -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), sandbox, settings).await
+    }
+
+    /// The same, in a folder that holds what the settings name.
+    pub async fn start_in(folder: TempDir, sandbox: Sandbox, settings: &str) -> Self {
         let path = folder.path().join("pintle.yaml");
         std::fs::write(&path, settings).unwrap();
         let loaded = config::load(Some(&path));
@@ -167,15 +171,24 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Reply {
+        self.send_bytes(method, path, headers, Bytes::from(body.to_owned()))
+            .await
+    }
+
+    pub async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Reply {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request
-            .body(Full::new(Bytes::from(body.to_owned())))
-            .unwrap();
+        let request = request.body(Full::new(body)).unwrap();
         let reply = self.hyper.request(request).await.unwrap();
         let (head, body) = reply.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
