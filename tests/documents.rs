@@ -113,7 +113,9 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
         .split("```")
         .next()
         .unwrap();
+    // Names that a user chooses, and the key that accounts share with operations and families.
     let known = [
+        "sealing",
         "main",
         "process",
         "tenantid",

@@ -53,18 +53,44 @@ pub(super) async fn open(
             Body::held(plain.unwrap_or(sealed)),
         )),
         Err(failure) => {
-            sleep_until(next_tick(begun)).await;
+            sleep_until(next_tick(begun, sealed.len(), Instant::now())).await;
             Err(Failure::Open(failure))
         }
     }
 }
 
 /// When a failure is told: on the next tick of a clock that began when the text was whole, so that
-/// how long the opening took does not tell how far it came.
-fn next_tick(begun: Instant) -> Instant {
-    let ticks = begun.elapsed().as_nanos() / TICK.as_nanos() + 1;
-    begun + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
+/// how long the opening took does not tell how far it came. The tick is longer than the opening of
+/// a text of that length takes.
+fn next_tick(begun: Instant, len: usize, now: Instant) -> Instant {
+    let tick_ms = TICK_MS + u64::try_from(len / BYTES_A_MS).unwrap_or(0);
+    let elapsed_ms = u64::try_from((now - begun).as_millis()).unwrap_or(0);
+    begun + Duration::from_millis((elapsed_ms / tick_ms + 1) * tick_ms)
 }
 
-/// Longer than the opening of a text of usual size takes.
-const TICK: Duration = Duration::from_millis(10);
+const TICK_MS: u64 = 10;
+/// A tenth of what a slow machine opens in a millisecond.
+const BYTES_A_MS: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_on_the_tick() {
+        let begun = Instant::now();
+        let told_ms = |len, elapsed_ms| {
+            let now = begun + Duration::from_millis(elapsed_ms);
+            (next_tick(begun, len, now) - begun).as_millis()
+        };
+        for (len, elapsed_ms, expected) in [
+            (0, 0, 10),
+            (100, 9, 10),
+            (100, 10, 20),
+            (16 << 20, 0, 522),
+            (16 << 20, 60, 522),
+        ] {
+            assert_eq!(told_ms(len, elapsed_ms), expected, "{len} {elapsed_ms}");
+        }
+    }
+}

@@ -16,5 +16,6 @@ mod listener;
 mod mutation;
 mod policy;
 mod report;
+mod sealing;
 mod support;
 mod syntax;

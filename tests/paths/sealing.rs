@@ -2,6 +2,7 @@
 
 mod failure;
 mod key;
+mod timing;
 mod wire;
 
 use std::fmt::Write as _;

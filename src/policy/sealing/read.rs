@@ -1,9 +1,11 @@
 //! Reading a sealing, and what it must have to mean something.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 
 use super::{Expected, Place, Plain, Sealing, SealingChoice, Spot};
-use crate::crypto::{AesCbc, CbcOptions, ENCODINGS, Encoding, IvPlace, MacPlace, SCHEMES, Scheme};
+use crate::crypto::{AesCbc, CbcOptions, ENCODINGS, Encoding, IvPlace, MacPlace, Scheme};
 use crate::mapping::MemberQuery;
 use crate::policy::{Named, choice};
 use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node, Read as _, Value};
@@ -39,16 +41,20 @@ pub(in crate::policy) fn read(name: &str, node: &Node, faults: &Faults) -> Optio
     let key_id = spot(&mut fields, "key_id");
     let sealed_type = fields.or("sealed_type", default_type(&cipher));
     let plain_type = fields.or("plain_type", JSON);
-    let (query, request) = fields
-        .node("request")
-        .and_then(|node| read_request(node, faults))
-        .unwrap_or_default();
-    let reply = fields
-        .node("reply")
-        .and_then(|node| read_expected(node, faults, true));
-    let callback = fields
-        .node("callback")
-        .and_then(|node| read_expected(node, faults, false));
+    let request = match fields.node("request") {
+        None => Some((false, None)),
+        Some(node) => read_request(node, faults),
+    };
+    let reply = match fields.node("reply") {
+        None => Some(None),
+        Some(node) => read_expected(node, faults, true).map(Some),
+    };
+    let callback = match fields.node("callback") {
+        None => Some(None),
+        Some(node) => read_expected(node, faults, false).map(Some),
+    };
+    fields.finish();
+    let (query, request) = request?;
     let sealing = Sealing {
         name: name.to_owned(),
         scheme: cipher.scheme,
@@ -63,13 +69,12 @@ pub(in crate::policy) fn read(name: &str, node: &Node, faults: &Faults) -> Optio
         plain_type,
         query,
         request,
-        reply,
-        callback,
+        reply: reply?,
+        callback: callback?,
         provenance: provenance?,
     };
-    check(&sealing, node, &fields);
-    fields.finish();
-    Some(SealingChoice::By(std::sync::Arc::new(sealing)))
+    check(&sealing, node, faults);
+    Some(SealingChoice::By(Arc::new(sealing)))
 }
 
 /// The scheme with what belongs to it.
@@ -82,8 +87,7 @@ struct Cipher {
 
 fn read_cipher(fields: &mut Fields<'_>) -> Option<Cipher> {
     let faults = fields.faults();
-    let names = SCHEMES.map(|scheme| scheme.name).join(", ");
-    let node = fields.required_node("scheme", &names)?;
+    let node = fields.required_node("scheme", "aes-cbc")?;
     let of_cbc = ["encoding", "iv", "mac"].map(|key| fields.node(key));
     let [encoding, iv, mac] = of_cbc;
     let encoding = match encoding {
@@ -274,13 +278,10 @@ fn read_queries(node: &Node, faults: &Faults) -> Option<Vec<MemberQuery>> {
 }
 
 /// What a sealing must have to mean something, and to be opened again.
-fn check(sealing: &Sealing, node: &Node, fields: &Fields<'_>) {
+fn check(sealing: &Sealing, node: &Node, faults: &Faults) {
     let tell = |key: &str, message: &str, help: &str| {
-        let fault = match node.child(key) {
-            Some(node) => Fault::at(node, message),
-            None => fields.fault(message),
-        };
-        fields.faults().push(fault.help(help));
+        let at = node.child(key).unwrap_or(node);
+        faults.push(Fault::at(at, message).help(help));
     };
     let parts = || {
         let expected = sealing.reply.iter().chain(&sealing.callback);
@@ -289,10 +290,7 @@ fn check(sealing: &Sealing, node: &Node, fields: &Fields<'_>) {
             .iter()
             .chain(expected.map(|expected| &expected.place))
     };
-    let are_read = ["request", "reply", "callback"]
-        .iter()
-        .all(|key| node.child(key).is_none());
-    if !sealing.query && parts().next().is_none() && are_read {
+    if !sealing.query && parts().next().is_none() {
         tell(
             "",
             "this sealing seals nothing",
@@ -313,7 +311,7 @@ fn check(sealing: &Sealing, node: &Node, fields: &Fields<'_>) {
             "remove it, or use `mac`",
         );
     }
-    check_spots(sealing, parts(), &tell);
+    check_spots(sealing, parts, &tell);
     let is_raw = matches!(
         sealing.scheme,
         Scheme::AesCbc(AesCbc(CbcOptions {
@@ -345,9 +343,9 @@ fn check(sealing: &Sealing, node: &Node, fields: &Fields<'_>) {
 }
 
 /// What travels beside a sealed text must have one place of its own in every part.
-fn check_spots<'s>(
+fn check_spots<'s, I: Iterator<Item = &'s Place>>(
     sealing: &Sealing,
-    parts: impl Iterator<Item = &'s Place>,
+    parts: impl Fn() -> I,
     tell: &impl Fn(&str, &str, &str),
 ) {
     let spots = [
@@ -375,36 +373,34 @@ fn check_spots<'s>(
         }
     }
     let in_field = named().find(|(_, spot)| matches!(spot, Spot::Field(_)));
-    let needs_spot = named().next();
-    for place in parts {
-        match (place, in_field, needs_spot) {
-            (Place::Whole, Some((key, _)), _) => tell(
-                key,
-                "it travels in a field, and a body that is sealed `whole` has none",
-                "write `{ wrap: NAME }` for the body, or `{ header: NAME }` here",
-            ),
-            (Place::Fields(_), _, Some((key, _))) => tell(
-                key,
-                "single fields have no place for anything beside their text",
-                "use `scheme: aes-cbc` with `iv: prefix` and `mac: appended`, and no `key_id`",
-            ),
-            (Place::Wrapped(name), ..)
-                if named().any(|(_, spot)| *spot == Spot::Field(name.clone())) =>
-            {
-                tell(
-                    "request",
-                    "two values travel in one field",
-                    "give each a field of its own",
-                );
-            }
-            _ => {}
-        }
-    }
-    if let Some((key, _)) = in_field.filter(|_| sealing.query) {
+    let is_wrap = |place: &&Place| matches!(place, Place::Wrapped(_));
+    if let Some((key, _)) = in_field
+        && (sealing.query || !parts().all(|place| is_wrap(&place)))
+    {
         tell(
             key,
-            "it travels in a field, and a query has none",
-            "write `{ header: NAME }`",
+            "it travels in a field, and a query or a body that is not wrapped has none",
+            "write `{ wrap: NAME }` for each body and no query, or `{ header: NAME }` here",
+        );
+    } else if let Some((key, _)) = named().next()
+        && parts().any(|place| matches!(place, Place::Fields(_)))
+    {
+        tell(
+            key,
+            "single fields have no place for anything beside their text",
+            "use `scheme: aes-cbc` with `iv: prefix` and `mac: appended`, and no `key_id`",
+        );
+    }
+    let wraps = parts().filter_map(|place| match place {
+        Place::Wrapped(name) => Some(Spot::Field(name.clone())),
+        Place::Whole | Place::Fields(_) => None,
+    });
+    let taken = wraps.filter_map(|wrap| named().find(|(_, spot)| **spot == wrap));
+    if let Some((key, _)) = taken.into_iter().next() {
+        tell(
+            key,
+            "two values travel in one field",
+            "give each a field of its own",
         );
     }
 }

@@ -152,7 +152,7 @@ async fn a_sealed_callback_opens_by_hand() {
 
     // And by the command that people use on what they captured.
     let mut command = Command::new(env!("CARGO_BIN_EXE_pintle"));
-    let folder = tempfile::TempDir::new().unwrap();
+    let folder = TempDir::new().unwrap();
     command.current_dir(folder.path());
     command.args([
         "open",
