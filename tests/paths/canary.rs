@@ -46,6 +46,18 @@ impl Said {
         }
     }
 
+    /// A call without credentials, with something private in its body.
+    async fn plain(&mut self, client: &Client, path: &str, fault: &str) {
+        let headers = [("x-sandbox-fault", fault)];
+        let body = format!("{{\"phone\":\"{OF_CALLER}\"}}");
+        let reply = client.send("POST", path, &headers, &body).await;
+        self.0.push(format!("{:?}", reply.headers));
+        if reply.header("content-type") == "application/problem+json" {
+            self.0
+                .push(String::from_utf8_lossy(&reply.body).into_owned());
+        }
+    }
+
     async fn admin(&mut self, admin: &Client) {
         for path in ["/", "/livez", "/readyz", "/nothing"] {
             let reply = admin.get(path).await;
@@ -166,5 +178,60 @@ async fn no_secret_is_ever_logged_or_told() {
         for text in log.iter().chain(&said.0) {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_key_and_nothing_that_was_sealed_is_ever_logged_or_told() {
+    let keys = ["canary-key-16-b.", "canary-mac-key", "canary-old-16-b."];
+    let [key, mac, old] = keys;
+    let mut options = sandbox_options();
+    options.seals = Some(crate::sealing::seals("airudder", key));
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let rings = |key: &str| {
+        format!(
+            "sealing: airudder, open_failures_max: 3, keys: {{ aes: [\
+             {{ id: a, key: \"literal:{key}\", mac: \"literal:{mac}\" }}, \
+             {{ id: b, key: \"literal:{old}\", mac: \"literal:{mac}\" }}] }}"
+        )
+    };
+    let process = Process::start_account(&sandbox.url(), &rings(key), "");
+    let mut said = Said::default();
+    for fault in [
+        "spoil=json",
+        "spoil=first",
+        "spoil=length",
+        "spoil=encoding",
+        "delay=1ms",
+    ] {
+        said.plain(&process.client(), "/service/cloud/task", fault)
+            .await;
+    }
+    for path in [
+        "/service/cloud/task?a=1",
+        "/service/cloud/workflow/createinstance",
+    ] {
+        said.plain(&process.client(), path, "spoil=last").await;
+    }
+    said.admin(&Client::new(&process.admin)).await;
+    let path = process.folder.path().join("pintle.yaml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    for faulty in [
+        "literal:canary",
+        "canary-in-the-file",
+        "env:canary value",
+        "file:/canary/is/missing",
+    ] {
+        let faulty = good.replace(&format!("literal:{key}"), faulty);
+        std::fs::write(&path, faulty).unwrap();
+        process.signal("HUP");
+        process.logged("not reloaded");
+    }
+    let log: Vec<String> = process.end().iter().map(ToString::to_string).collect();
+    assert!(log.iter().any(|line| line.contains("opening_held_back")));
+    assert!(log.iter().any(|line| line.contains("the digest is wrong")));
+    for text in log.iter().chain(&said.0) {
+        let is_path = text.contains("there is no file /canary/is/missing");
+        assert!(is_path || !text.contains("canary"), "{text}");
     }
 }

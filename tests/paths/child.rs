@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Client, settings};
+use crate::support::{Client, settings_of_account};
 
 /// `pintle serve` as a child process. Killed when dropped.
 pub struct Process {
@@ -25,10 +25,15 @@ pub struct Process {
 impl Process {
     /// Starts the gateway in front of `url` and waits until it serves.
     pub fn start(url: &str, more: &str) -> Self {
+        Self::start_account(url, "", more)
+    }
+
+    /// The same, with keys of the account besides.
+    pub fn start_account(url: &str, of_account: &str, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("pintle.yaml");
         let more = format!("log: {{ format: json, level: debug }}\n{more}");
-        std::fs::write(&path, settings(url, &more)).unwrap();
+        std::fs::write(&path, settings_of_account(url, of_account, &more)).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_pintle"))
             .args(["serve", "--config"])
             .arg(&path)

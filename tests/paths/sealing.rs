@@ -2,7 +2,7 @@
 
 mod failure;
 mod key;
-mod timing;
+mod oracle;
 mod wire;
 
 use std::fmt::Write as _;
@@ -94,7 +94,7 @@ fn policy_files() -> Vec<(String, String)> {
     files
 }
 
-fn seals(name: &str, key: &str) -> Seals {
+pub(crate) fn seals(name: &str, key: &str) -> Seals {
     let faults = Faults::new();
     let sources: Vec<Arc<Source>> = policy_files()
         .into_iter()

@@ -309,3 +309,162 @@ fn text(sealed: Vec<u8>) -> String {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::crypto::{
+        AesCbc, AesKey, CbcOptions, ENCODINGS, Encoding, IvPlace, Keyring, Keys, MacKey, MacPlace,
+        NamedKey, Scheme,
+    };
+    use crate::policy::{Expected, Provenance};
+
+    const STALE: [&str; 6] = [
+        "digest",
+        "content-digest",
+        "repr-digest",
+        "content-md5",
+        "etag",
+        "content-encoding",
+    ];
+
+    fn keys() -> Keyring {
+        let keys = Keys {
+            cipher: AesKey::new(b"airudderredduria").unwrap(),
+            mac: Some(MacKey::new(b"tag")),
+        };
+        Keyring::new(vec![NamedKey {
+            id: "k1".to_owned(),
+            keys,
+            from: None,
+            until: None,
+        }])
+    }
+
+    /// A sealing of replies, as the reader lets them through.
+    fn sealing(scheme: Scheme, place: Place, [digest, iv, mac]: [Option<Spot>; 3]) -> Sealing {
+        Sealing {
+            name: "any".to_owned(),
+            scheme,
+            keys: "aes".to_owned(),
+            is_tagged: true,
+            announce: vec![(
+                HeaderName::from_static("x-sealed"),
+                HeaderValue::from_static("1"),
+            )],
+            digest,
+            iv,
+            mac,
+            key_id: None,
+            sealed_type: HeaderValue::from_static("text/plain"),
+            plain_type: JSON,
+            query: false,
+            request: None,
+            reply: Some(Expected {
+                place,
+                plain: Plain::Refused,
+            }),
+            callback: None,
+            provenance: Provenance::Assumed,
+        }
+    }
+
+    fn any_sealing() -> impl Strategy<Value = Sealing> {
+        let header = |name| Some(Spot::Header(HeaderName::from_static(name)));
+        let encodings: Vec<Encoding> = ENCODINGS.iter().map(|(_, encoding)| *encoding).collect();
+        let encoding = prop::sample::select(encodings);
+        (0..4_u8, encoding, any::<bool>()).prop_map(move |(kind, encoding, is_beside)| {
+            let cbc = |encoding, iv, mac| {
+                Scheme::AesCbc(AesCbc(CbcOptions {
+                    iv,
+                    encoding,
+                    mac: Some(mac),
+                }))
+            };
+            let alone = cbc(Encoding::Base64, IvPlace::Prefix, MacPlace::Appended);
+            match kind {
+                0 => sealing(
+                    Scheme::Airudder,
+                    Place::Whole,
+                    [header("signed"), None, None],
+                ),
+                1 if is_beside => sealing(
+                    cbc(encoding, IvPlace::Beside, MacPlace::Beside),
+                    Place::Whole,
+                    [None, header("x-iv"), header("x-mac")],
+                ),
+                1 => sealing(
+                    cbc(encoding, IvPlace::Prefix, MacPlace::Appended),
+                    Place::Whole,
+                    [None, None, None],
+                ),
+                2 => sealing(alone, Place::Wrapped("data".to_owned()), [None, None, None]),
+                _ => {
+                    let queries =
+                        ["$.a", "$.list[*].b"].map(|text| MemberQuery::parse(text).unwrap());
+                    sealing(alone, Place::Fields(queries.into()), [None, None, None])
+                }
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened_and_described_as_it_is(
+            sealing in any_sealing(),
+            texts in prop::collection::vec(".{0,40}", 0..4),
+            stale in prop::sample::subsequence(STALE.to_vec(), 0..=STALE.len()),
+        ) {
+            let list: Vec<Value> = texts.iter().map(|b| serde_json::json!({ "b": b, "c": 1 })).collect();
+            let plain = serde_json::json!({ "a": texts.concat(), "list": list }).to_string();
+            let keys = keys();
+            let sealer = Sealer { sealing: &sealing, keys: &keys };
+            let mut headers = HeaderMap::new();
+            let spoil = |headers: &mut HeaderMap| {
+                for name in &stale {
+                    headers.insert(HeaderName::from_static(name), HeaderValue::from_static("stale"));
+                }
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("7"));
+            };
+            spoil(&mut headers);
+            let sealed = sealer.seal(Direction::Reply, &mut headers, plain.as_bytes(), 0);
+            let sealed = sealed.unwrap().unwrap();
+            prop_assert_eq!(headers[CONTENT_LENGTH].to_str().unwrap(), sealed.len().to_string());
+            prop_assert!(STALE.iter().all(|name| !headers.contains_key(*name)));
+            prop_assert_eq!(&headers["x-sealed"], "1");
+            let is_whole = sealing.place(Direction::Reply) == Some(&Place::Whole);
+            prop_assert_eq!(&headers[CONTENT_TYPE], if is_whole { "text/plain" } else { "application/json" });
+
+            spoil(&mut headers);
+            let opened = sealer.open(Direction::Reply, &mut headers, &sealed, 0).unwrap().unwrap();
+            prop_assert_eq!(&opened, plain.as_bytes());
+            prop_assert_eq!(headers[CONTENT_LENGTH].to_str().unwrap(), opened.len().to_string());
+            prop_assert_eq!(&headers[CONTENT_TYPE], "application/json");
+            prop_assert_eq!(headers.len(), 2, "{:?}", headers);
+        }
+    }
+
+    #[test]
+    fn a_key_that_says_which_it_is_opens_alone() {
+        let mut sealing = sealing(Scheme::Airudder, Place::Whole, [None, None, None]);
+        sealing.digest = Some(Spot::Header(HeaderName::from_static("signed")));
+        sealing.key_id = Some(Spot::Header(HeaderName::from_static("x-key")));
+        let keys = keys();
+        let sealer = Sealer {
+            sealing: &sealing,
+            keys: &keys,
+        };
+        let mut headers = HeaderMap::new();
+        let sealed = sealer.seal(Direction::Reply, &mut headers, b"{}", 0);
+        let sealed = sealed.unwrap().unwrap();
+        assert_eq!(headers["x-key"], "k1");
+        let open =
+            |headers: &HeaderMap| sealer.open(Direction::Reply, &mut headers.clone(), &sealed, 0);
+        assert_eq!(open(&headers).unwrap().unwrap(), "{}");
+        headers.insert("x-key", HeaderValue::from_static("k2"));
+        assert_eq!(open(&headers), Err(OpenFailure::NoKey));
+    }
+}
