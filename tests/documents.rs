@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use pintle::crypto::{ENCODINGS, SCHEMES};
 use pintle::error::TABLE;
 use pintle::telemetry::STAGES;
 
@@ -188,5 +189,34 @@ fn decisions_are_short() {
         let path = entry.unwrap().path();
         let lines = read(&path.display().to_string()).lines().count();
         assert!(lines <= 60, "{}: {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn the_document_on_sealing_has_every_scheme_and_key() {
+    let text = read("docs/sealing.md");
+    for scheme in SCHEMES {
+        let row = format!(
+            "| `{}` | {} | {} |",
+            scheme.name, scheme.what, scheme.limits
+        );
+        assert!(
+            text.contains(&row),
+            "docs/sealing.md must have the row\n{row}"
+        );
+    }
+    let block = text.split("```yaml").nth(2).unwrap();
+    let block = block.split("```").next().unwrap();
+    let mut code = read("src/policy/sealing/read.rs");
+    code.retain(|c| !c.is_whitespace());
+    for line in block.lines().filter(|line| line.starts_with("    ")) {
+        let (key, _) = line.trim_start().split_once(':').unwrap();
+        assert!(
+            code.contains(&format!("\"{key}\"")),
+            "no code reads `{key}`"
+        );
+    }
+    for (word, _) in ENCODINGS {
+        assert!(block.contains(word), "{word}");
     }
 }

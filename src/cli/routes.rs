@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{ConfigArgument, RoutesArguments, check, print};
 use crate::config::{Config, embedded};
 use crate::error::TABLE;
+use crate::policy::SealingChoice;
 use crate::route::{Entry, openapi as describe};
 use crate::yaml::meant;
 
@@ -117,6 +118,15 @@ fn row(entry: &Entry) -> [String; 6] {
     ]
 }
 
+/// What the entry itself says of sealing; `null` where its family or the account decides.
+fn sealing(choice: &SealingChoice) -> Option<&str> {
+    match choice {
+        SealingChoice::Inherited => None,
+        SealingChoice::Plain => Some("none"),
+        SealingChoice::By(sealing) => Some(&sealing.name),
+    }
+}
+
 fn as_json(entry: &Entry) -> Value {
     json!({
         "name": entry.name,
@@ -128,6 +138,7 @@ fn as_json(entry: &Entry) -> Value {
         "path": entry.path,
         "effect": entry.effect.as_str(),
         "same_as": entry.same_as,
+        "sealing": sealing(&entry.sealing),
         "reserved": entry.reserved,
         "source": entry.provenance.as_str(),
         "note": entry.note,

@@ -1,6 +1,8 @@
 //! The closed list of sealing schemes, each of which describes itself.
 
-use super::{AesCbc, AesKey, Airudder, Beside, MacKey, OpenFailure, SealFailure, Sealed};
+use super::{
+    AesCbc, AesKey, Airudder, Beside, CbcOptions, MacKey, OpenFailure, SealFailure, Sealed,
+};
 
 /// How payloads are sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub enum Scheme {
 }
 
 /// What a scheme says of itself.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Described {
     /// The word that policies use.
     pub name: &'static str,
@@ -22,6 +24,8 @@ pub struct Described {
     pub what: &'static str,
     /// What it does not do.
     pub limits: &'static str,
+    /// Makes it; only AES-CBC has anything to choose.
+    pub make: fn(CbcOptions) -> Scheme,
 }
 
 /// Every scheme.
@@ -32,6 +36,7 @@ pub const SCHEMES: [Described; 3] = [
                SHA-256 of the plaintext in a header",
         limits: "equal blocks stay equal, and the digest shows damage, not who sealed: TLS stays \
                  needed",
+        make: |_| Scheme::Airudder,
     },
     Described {
         name: "aes-cbc",
@@ -39,11 +44,13 @@ pub const SCHEMES: [Described; 3] = [
                over IV and ciphertext, checked before anything is decrypted",
         limits: "without a MAC key the text can be changed unnoticed; with a fixed IV equal texts \
                  look equal",
+        make: |options| Scheme::AesCbc(AesCbc(options)),
     },
     Described {
         name: "none",
         what: "nothing is sealed",
         limits: "nothing is protected",
+        make: |_| Scheme::None,
     },
 ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use super::{Expected, Place, Plain, Sealing, SealingChoice, Spot};
-use crate::crypto::{AesCbc, CbcOptions, ENCODINGS, Encoding, IvPlace, MacPlace, Scheme};
+use crate::crypto::{AesCbc, CbcOptions, ENCODINGS, Encoding, IvPlace, MacPlace, SCHEMES, Scheme};
 use crate::mapping::MemberQuery;
 use crate::policy::{Named, choice};
 use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node, Read as _, Value};
@@ -102,12 +102,8 @@ fn read_cipher(fields: &mut Fields<'_>) -> Option<Cipher> {
         Some(node) => read_mac(node, faults)?,
         None => (None, None),
     };
-    let cbc = Scheme::AesCbc(AesCbc(CbcOptions { iv, encoding, mac }));
-    let schemes = [
-        ("airudder", Scheme::Airudder),
-        ("aes-cbc", cbc),
-        ("none", Scheme::None),
-    ];
+    let options = CbcOptions { iv, encoding, mac };
+    let schemes = SCHEMES.map(|described| (described.name, (described.make)(options)));
     let scheme = choice(node, faults, &schemes)?;
     if let Some(node) = of_cbc.into_iter().flatten().next()
         && !matches!(scheme, Scheme::AesCbc(_))

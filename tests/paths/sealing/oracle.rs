@@ -122,8 +122,14 @@ async fn answer(mut socket: TcpStream, replies: Arc<Vec<String>>) {
 
 /// The greatest distance between two cumulative distributions.
 fn distance(one: &[Duration], two: &[Duration]) -> f64 {
+    let share = |count: usize, of: usize| {
+        f64::from(u32::try_from(count).unwrap()) / f64::from(u32::try_from(of).unwrap())
+    };
     let below = |times: &[Duration], at: Duration| {
-        times.iter().filter(|time| **time <= at).count() as f64 / times.len() as f64
+        share(
+            times.iter().filter(|time| **time <= at).count(),
+            times.len(),
+        )
     };
     one.iter()
         .chain(two)
