@@ -25,6 +25,8 @@ pub mod limit;
 
 pub mod upstream;
 
+pub mod store;
+
 pub mod route;
 
 pub mod policy;

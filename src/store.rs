@@ -1,0 +1,337 @@
+//! Where deliveries are kept until they are taken: stored in one act with the mark that their event
+//! was seen, leased for an attempt, settled, buried.
+//!
+//! [`Queue`] is what a store promises; one contract suite holds every store to it
+//! (`tests/store/`). A promise is made when the returned future is ready: what was stored by then
+//! survives the death of the process and of the machine.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+/// A millisecond of wall time, counted from 1970-01-01T00:00:00Z.
+pub type UnixMs = i64;
+
+/// An event that came in, with everything that is owed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its id, unique for all time; receivers know it as `webhook-id`.
+    pub id: String,
+    /// The route that took it.
+    pub route: String,
+    /// Under which mark it counts as seen; `None` where a route does not look for repeats.
+    pub mark: Option<Mark>,
+    /// The media type of the body.
+    pub content_type: String,
+    /// What is delivered, at most 16 MiB.
+    pub body: Bytes,
+    /// When it came.
+    pub received_ms: UnixMs,
+    /// To whom it is owed; at least one.
+    pub duties: Vec<Duty>,
+}
+
+/// One delivery that is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duty {
+    /// Who gets it.
+    pub target: String,
+    /// Deliveries of one target and one order key are handed out one after the other, in the order
+    /// in which they were stored. `None` where the order does not matter.
+    pub order: Option<String>,
+    /// Not before this moment.
+    pub due_ms: UnixMs,
+    /// Doing it twice does harm: an attempt with no known end is not repeated.
+    pub is_once: bool,
+}
+
+/// The mark of an event, by which a repeat is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The key, unique within the route; at most 512 bytes.
+    pub key: String,
+    /// SHA-256 of what the sender may not change from one repeat to the next.
+    pub digest: [u8; 32],
+    /// The answer that a repeat gets, at most 64 KiB; the store does not look into it.
+    pub answer: Bytes,
+    /// From this moment on an event with the same key is a new one.
+    pub until_ms: UnixMs,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enqueued {
+    /// Mark and deliveries are stored, durably.
+    Stored,
+    /// It was seen before: nothing was stored.
+    Repeated {
+        /// The answer that was stored with the first one.
+        answer: Bytes,
+    },
+    /// Another event has the same key: nothing was stored.
+    Conflict,
+}
+
+/// Names a delivery; a later one is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub i64);
+
+/// A delivery that was handed out for one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a lease that is not settled runs out"]
+pub struct Lease {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Which handing out this is: counts from 1, as attempts do. A lease of an earlier one
+    /// settles nothing.
+    pub attempt: u32,
+    /// The id of the event.
+    pub event: String,
+    /// The route that took the event.
+    pub route: String,
+    /// Its order key.
+    pub order: Option<String>,
+    /// The media type of the body.
+    pub content_type: String,
+    /// What is delivered.
+    pub body: Bytes,
+    /// When the event came.
+    pub received_ms: UnixMs,
+    /// Doing it twice does harm.
+    pub is_once: bool,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The target took it.
+    Done,
+    /// It did not, and is tried again at `due_ms`.
+    Retry {
+        /// When.
+        due_ms: UnixMs,
+        /// Why it did not.
+        reason: Reason,
+    },
+    /// Nobody knows whether it took effect: set aside, not tried again.
+    Unknown {
+        /// What happened.
+        reason: Reason,
+    },
+    /// It is given up, and set aside for a person.
+    Bury {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A stable word, such as `upstream_timeout` or `status`.
+    pub class: String,
+    /// The target's status, where there was one.
+    pub status: Option<u16>,
+}
+
+/// How a delivery is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It waits for its next attempt.
+    Waiting,
+    /// An attempt is under way.
+    Leased,
+    /// The target took it.
+    Done,
+    /// Nobody knows whether it took effect.
+    Unknown,
+    /// It was given up.
+    Buried,
+}
+
+/// Every state with its word.
+pub const STATES: [(&str, State); 5] = [
+    ("waiting", State::Waiting),
+    ("leased", State::Leased),
+    ("done", State::Done),
+    ("unknown", State::Unknown),
+    ("buried", State::Buried),
+];
+
+/// Which deliveries are meant; what is `None` does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One delivery.
+    pub id: Option<DeliveryId>,
+    /// Of this event.
+    pub event: Option<String>,
+    /// Of this route.
+    pub route: Option<String>,
+    /// To this target.
+    pub target: Option<String>,
+    /// In this state.
+    pub state: Option<State>,
+    /// With this class of the last failure.
+    pub class: Option<String>,
+    /// With this order key.
+    pub order: Option<String>,
+    /// Whose event came at this moment or later.
+    pub from_ms: Option<UnixMs>,
+    /// Whose event came before this moment.
+    pub before_ms: Option<UnixMs>,
+}
+
+/// A delivery as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which one.
+    pub id: DeliveryId,
+    /// The id of its event.
+    pub event: String,
+    /// The route that took the event.
+    pub route: String,
+    /// Who gets it.
+    pub target: String,
+    /// Its order key.
+    pub order: Option<String>,
+    /// How it is doing.
+    pub state: State,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// When its event came.
+    pub received_ms: UnixMs,
+    /// When it is due, or was settled.
+    pub due_ms: UnixMs,
+    /// Doing it twice does harm.
+    pub is_once: bool,
+    /// Why the last attempt failed.
+    pub reason: Option<Reason>,
+    /// The media type of the body.
+    pub content_type: String,
+    /// Its size in bytes.
+    pub body_bytes: u64,
+}
+
+/// What may be changed from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Waiting again, due at this moment. Of those that were delivered or whose effect is not
+    /// known, and that do harm when done twice, only with `force`.
+    Replay {
+        /// When they are due.
+        due_ms: UnixMs,
+        /// Also what may take effect a second time.
+        force: bool,
+    },
+    /// Given up.
+    Bury,
+}
+
+/// What is kept how long, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Deliveries that were taken.
+    pub done_ms: i64,
+    /// Deliveries that were set aside.
+    pub buried_ms: i64,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreFailure {
+    /// It cannot be written: the disk is full, read-only or broken.
+    #[error("the store cannot be written: {what}")]
+    Unwritable {
+        /// What the system says.
+        what: String,
+    },
+    /// It holds as much as it may.
+    #[error("the store is full: it holds {bytes} bytes")]
+    Full {
+        /// How much it holds.
+        bytes: u64,
+    },
+    /// Too much waits to be written.
+    #[error("the store cannot keep up")]
+    Crowded,
+    /// It is closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// What every store promises.
+pub trait Queue: Send + Sync {
+    /// Stores mark and deliveries of an event, in one act.
+    ///
+    /// `now_ms` decides which marks have run out. Of any number of events with one route and one
+    /// key under way at once, one is stored.
+    fn enqueue(
+        &self,
+        event: Event,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<Enqueued, StoreFailure>> + Send;
+
+    /// Hands out deliveries of one target that are due, the oldest due first, until `until_ms`.
+    ///
+    /// A lease that has run out is no lease any longer: its delivery waits again, or, where doing
+    /// it twice does harm, is `unknown`.
+    fn lease(
+        &self,
+        target: &str,
+        max: usize,
+        until_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<Vec<Lease>, StoreFailure>> + Send;
+
+    /// Ends the attempt of a lease; `false` where the lease had run out before.
+    fn settle(
+        &self,
+        id: DeliveryId,
+        attempt: u32,
+        settlement: Settlement,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<bool, StoreFailure>> + Send;
+
+    /// The next moment at which something of a target is due or a lease of it runs out.
+    fn next_due(
+        &self,
+        target: &str,
+    ) -> impl Future<Output = Result<Option<UnixMs>, StoreFailure>> + Send;
+
+    /// Lists deliveries, the newest first, below `before` where it is given.
+    fn list(
+        &self,
+        filter: &Filter,
+        before: Option<DeliveryId>,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Delivery>, StoreFailure>> + Send;
+
+    /// How many deliveries a filter means.
+    fn count(&self, filter: &Filter) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
+
+    /// The body of a delivery.
+    fn body(
+        &self,
+        id: DeliveryId,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreFailure>> + Send;
+
+    /// Changes at most `max` of the deliveries that a filter means and that the change can be made
+    /// to, the oldest first; those with an attempt under way are left alone. Tells how many.
+    fn change(
+        &self,
+        filter: &Filter,
+        change: Change,
+        max: usize,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
+
+    /// Forgets marks that have run out and deliveries that were kept long enough, a bounded number
+    /// at a time; tells how many.
+    fn sweep(
+        &self,
+        retention: Retention,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
+
+    /// Whether it can be written now.
+    fn probe(&self) -> impl Future<Output = Result<(), StoreFailure>> + Send;
+}
