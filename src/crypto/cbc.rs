@@ -117,7 +117,7 @@ impl AesCbc {
         plain: &[u8],
         sealed: &mut Sealed,
     ) -> Result<(), SealFailure> {
-        let mac = self.tagger(mac).ok_or(SealFailure::NoKey)?;
+        let mac = self.tagger(mac, SealFailure::NoKey)?;
         let iv = self.fresh_iv()?;
         let body = self.lay_out(&iv, plain, &mut sealed.text);
         key.encrypt_cbc(&iv, body);
@@ -147,7 +147,7 @@ impl AesCbc {
         plains: &[&[u8]],
         sealed: &mut Vec<Sealed>,
     ) -> Result<(), SealFailure> {
-        let mac = self.tagger(mac).ok_or(SealFailure::NoKey)?;
+        let mac = self.tagger(mac, SealFailure::NoKey)?;
         let mut spare = Vec::new();
         sealed.resize_with(plains.len(), Sealed::empty);
         for (plains, sealed) in plains.chunks(ABREAST).zip(sealed.chunks_mut(ABREAST)) {
@@ -167,11 +167,11 @@ impl AesCbc {
         Ok(())
     }
 
-    /// The key of the tag, if there is to be one; `None` where it is missing.
-    fn tagger(self, mac: Option<&MacKey>) -> Option<Option<&MacKey>> {
+    /// The key of the tag, if there is to be one; a failure where it is missing.
+    fn tagger<F>(self, mac: Option<&MacKey>, missing: F) -> Result<Option<&MacKey>, F> {
         match self.0.mac {
-            None => Some(None),
-            Some(_) => mac.map(Some),
+            None => Ok(None),
+            Some(_) => mac.map(Some).ok_or(missing),
         }
     }
 
@@ -250,7 +250,7 @@ impl AesCbc {
         plain: &mut Vec<u8>,
     ) -> Result<(), OpenFailure> {
         plain.clear();
-        let mac = self.tagger(mac).ok_or(OpenFailure::NoKey)?;
+        let mac = self.tagger(mac, OpenFailure::NoKey)?;
         let mut decoded = Vec::new();
         let wire = if self.0.encoding == Encoding::Raw {
             text
