@@ -6,6 +6,7 @@
 mod aes_key;
 mod airudder;
 mod cbc;
+mod chain;
 mod encoding;
 mod iv;
 mod keyring;
@@ -31,6 +32,18 @@ pub struct Sealed {
     pub iv: Option<String>,
     /// The tag over IV and ciphertext, encoded; only where it travels beside the text.
     pub mac: Option<String>,
+}
+
+impl Sealed {
+    /// Nothing yet: what `seal_into` fills. Its text keeps the memory that it has.
+    pub fn empty() -> Self {
+        Self {
+            text: Vec::new(),
+            digest: None,
+            iv: None,
+            mac: None,
+        }
+    }
 }
 
 /// What came beside a sealed text.

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use aes::cipher::{
-    Array, Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt,
-    InnerIvInit, KeyInit,
+    Array, Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, InnerIvInit, KeyInit,
 };
 use aes::{Aes128, Aes192, Aes256};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::chain::{Abreast, Chain};
 
 /// The block of AES, in bytes.
 pub(super) const BLOCK: usize = 16;
@@ -74,10 +75,12 @@ impl AesKey {
 
     /// Encrypts whole blocks in a chain.
     pub(super) fn encrypt_cbc(&self, iv: &[u8; BLOCK], buffer: &mut [u8]) {
-        with_cipher!(self, cipher => {
-            cbc::Encryptor::inner_iv_init(cipher.as_ref(), &(*iv).into())
-                .encrypt_blocks(blocks(buffer));
-        });
+        with_cipher!(self, cipher => cipher.encrypt_with_backend(Chain::new(iv, buffer)));
+    }
+
+    /// Encrypts whole blocks in several chains, each under its own initialisation vector.
+    pub(super) fn encrypt_abreast(&self, chains: &mut [Chain<'_>]) {
+        with_cipher!(self, cipher => cipher.encrypt_with_backend(Abreast(chains)));
     }
 
     /// Decrypts whole blocks of a chain.
@@ -85,15 +88,6 @@ impl AesKey {
         with_cipher!(self, cipher => {
             cbc::Decryptor::inner_iv_init(cipher.as_ref(), &(*iv).into())
                 .decrypt_blocks(blocks(buffer));
-        });
-    }
-
-    /// Encrypts one block of each of several chains: what one chain cannot do, since each of its
-    /// blocks waits for the one before, several do beside each other.
-    pub(super) fn encrypt_abreast(&self, abreast: &mut [[u8; BLOCK]]) {
-        with_cipher!(self, cipher => {
-            let blocks: &mut [Array<u8, _>] = Array::cast_slice_from_core_mut(abreast);
-            cipher.encrypt_blocks(blocks);
         });
     }
 }

@@ -19,18 +19,11 @@ pub struct Airudder;
 impl Airudder {
     /// Seals a text: exactly these bytes, which are also what the digest is taken of.
     pub fn seal(self, key: &AesKey, plain: &[u8]) -> Result<Sealed, SealFailure> {
-        if plain.last() == Some(&0) {
-            return Err(SealFailure::TrailingZero);
-        }
-        // 1 to 16 zero bytes: a whole block of them behind an aligned text.
-        let padded = (plain.len() / BLOCK + 1) * BLOCK;
-        let mut buffer = Vec::with_capacity(padded);
-        buffer.extend_from_slice(plain);
-        buffer.resize(padded, 0);
-        key.encrypt_ecb(&mut buffer);
+        let mut buffer = Vec::new();
+        self.encrypt(key, plain, &mut buffer)?;
         Ok(Sealed {
             text: Encoding::Base64.encode(&buffer),
-            digest: Some(hex(digest(&SHA256, plain).as_ref())),
+            digest: String::from_utf8(hex(digest(&SHA256, plain).as_ref())).ok(),
             iv: None,
             mac: None,
         })
@@ -44,19 +37,44 @@ impl Airudder {
         beside: &Beside<'_>,
     ) -> Result<Vec<u8>, OpenFailure> {
         let mut buffer = Encoding::Base64.decode(text)?;
+        self.decrypt(key, &mut buffer)?;
+        let expected = hex(digest(&SHA256, &buffer).as_ref());
+        verify_slices_are_equal(&expected, beside.digest.unwrap_or_default())
+            .map_err(|_| OpenFailure::Digest)?;
+        Ok(buffer)
+    }
+
+    /// The cipher of [`Self::seal`] alone: writes the padded, encrypted blocks in place of what
+    /// `buffer` holds.
+    pub fn encrypt(
+        self,
+        key: &AesKey,
+        plain: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), SealFailure> {
+        if plain.last() == Some(&0) {
+            return Err(SealFailure::TrailingZero);
+        }
+        // 1 to 16 zero bytes: a whole block of them behind an aligned text.
+        let padded = (plain.len() / BLOCK + 1) * BLOCK;
+        buffer.clear();
+        buffer.reserve(padded);
+        buffer.extend_from_slice(plain);
+        buffer.resize(padded, 0);
+        key.encrypt_ecb(buffer);
+        Ok(())
+    }
+
+    /// The cipher of [`Self::open`] alone, in place. Whether the text is the one that was sealed,
+    /// only the digest tells.
+    pub fn decrypt(self, key: &AesKey, buffer: &mut Vec<u8>) -> Result<(), OpenFailure> {
         if buffer.is_empty() || !buffer.len().is_multiple_of(BLOCK) {
             return Err(OpenFailure::Length);
         }
-        key.decrypt_ecb(&mut buffer);
-        let plain = buffer
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        buffer.truncate(plain);
-        let expected = hex(digest(&SHA256, &buffer).as_ref());
-        verify_slices_are_equal(expected.as_bytes(), beside.digest.unwrap_or_default())
-            .map_err(|_| OpenFailure::Digest)?;
-        Ok(buffer)
+        key.decrypt_ecb(buffer);
+        let last = buffer.iter().rposition(|byte| *byte != 0);
+        buffer.truncate(last.map_or(0, |last| last + 1));
+        Ok(())
     }
 }
 

@@ -4,12 +4,14 @@
 //! scheme is malleable, whatever the caller does: the policy says so, not the code.
 
 use std::fmt;
+use std::mem::swap;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::aes_key::BLOCK;
+use super::chain::Chain;
 use super::{AesKey, Beside, Encoding, OpenFailure, SealFailure, Sealed};
 
 /// Where the initialisation vector is.
@@ -64,8 +66,17 @@ impl MacKey {
 
     /// The tag of a text, 32 bytes.
     pub fn tag(&self, text: &[u8]) -> [u8; TAG] {
+        self.tag_of([&[], text])
+    }
+
+    /// The tag of two pieces, one behind the other.
+    fn tag_of(&self, pieces: [&[u8]; 2]) -> [u8; TAG] {
+        let mut context = hmac::Context::with_key(&self.key);
+        for piece in pieces {
+            context.update(piece);
+        }
         let mut tag = [0; TAG];
-        tag.copy_from_slice(hmac::sign(&self.key, text).as_ref());
+        tag.copy_from_slice(context.sign().as_ref());
         tag
     }
 }
@@ -85,22 +96,33 @@ impl fmt::Debug for MacKey {
 }
 
 impl AesCbc {
-    /// Seals a text under an initialisation vector that the system's random source gives.
+    /// Seals a text under an initialisation vector that was never used and cannot be foretold.
     pub fn seal(
         self,
         key: &AesKey,
         mac: Option<&MacKey>,
         plain: &[u8],
     ) -> Result<Sealed, SealFailure> {
-        let mac = self.tagger(mac).ok_or(SealFailure::NoKey)?;
+        let mut sealed = Sealed::empty();
+        self.seal_into(key, mac, plain, &mut sealed)?;
+        Ok(sealed)
+    }
+
+    /// Seals a text in place of what `sealed` holds, whose memory is used again. After a failure
+    /// it holds nothing of use.
+    pub fn seal_into(
+        self,
+        key: &AesKey,
+        mac: Option<&MacKey>,
+        plain: &[u8],
+        sealed: &mut Sealed,
+    ) -> Result<(), SealFailure> {
+        let mac = self.tagger(mac, SealFailure::NoKey)?;
         let iv = self.fresh_iv()?;
-        let mut buffer = Vec::with_capacity(BLOCK + plain.len() + BLOCK + TAG);
-        buffer.extend_from_slice(&iv);
-        pad_into(&mut buffer, plain);
-        if let Some(body) = buffer.get_mut(BLOCK..) {
-            key.encrypt_cbc(&iv, body);
-        }
-        Ok(self.finish(buffer, mac))
+        let body = self.lay_out(&iv, plain, &mut sealed.text);
+        key.encrypt_cbc(&iv, body);
+        self.finish(mac, &iv, sealed, &mut Vec::new());
+        Ok(())
     }
 
     /// Seals several texts at once. One chain alone cannot use the width of the processor; several
@@ -111,27 +133,45 @@ impl AesCbc {
         mac: Option<&MacKey>,
         plains: &[&[u8]],
     ) -> Result<Vec<Sealed>, SealFailure> {
-        let mac = self.tagger(mac).ok_or(SealFailure::NoKey)?;
-        let mut sealed = Vec::with_capacity(plains.len());
-        for group in plains.chunks(ABREAST) {
-            let mut buffers = Vec::with_capacity(group.len());
-            for plain in group {
-                let mut buffer = Vec::with_capacity(BLOCK + plain.len() + BLOCK + TAG);
-                buffer.extend_from_slice(&self.fresh_iv()?);
-                pad_into(&mut buffer, plain);
-                buffers.push(buffer);
-            }
-            encrypt_abreast(key, &mut buffers);
-            sealed.extend(buffers.into_iter().map(|buffer| self.finish(buffer, mac)));
-        }
+        let mut sealed = Vec::new();
+        self.seal_all_into(key, mac, plains, &mut sealed)?;
         Ok(sealed)
     }
 
-    /// The key of the tag, if there is to be one; `None` where it is missing.
-    fn tagger(self, mac: Option<&MacKey>) -> Option<Option<&MacKey>> {
+    /// Seals several texts at once in place of what `sealed` holds, whose memory is used again.
+    /// After a failure it holds nothing of use.
+    pub fn seal_all_into(
+        self,
+        key: &AesKey,
+        mac: Option<&MacKey>,
+        plains: &[&[u8]],
+        sealed: &mut Vec<Sealed>,
+    ) -> Result<(), SealFailure> {
+        let mac = self.tagger(mac, SealFailure::NoKey)?;
+        let mut spare = Vec::new();
+        sealed.resize_with(plains.len(), Sealed::empty);
+        for (plains, sealed) in plains.chunks(ABREAST).zip(sealed.chunks_mut(ABREAST)) {
+            let mut ivs = Vec::with_capacity(ABREAST);
+            let mut chains = Vec::with_capacity(ABREAST);
+            for (plain, sealed) in plains.iter().zip(sealed.iter_mut()) {
+                let iv = self.fresh_iv()?;
+                ivs.push(iv);
+                let body = self.lay_out(&iv, plain, &mut sealed.text);
+                chains.push(Chain::new(&iv, body));
+            }
+            key.encrypt_abreast(&mut chains);
+            for (iv, sealed) in ivs.iter().zip(sealed) {
+                self.finish(mac, iv, sealed, &mut spare);
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of the tag, if there is to be one; a failure where it is missing.
+    fn tagger<F>(self, mac: Option<&MacKey>, missing: F) -> Result<Option<&MacKey>, F> {
         match self.0.mac {
-            None => Some(None),
-            Some(_) => mac.map(Some),
+            None => Ok(None),
+            Some(_) => mac.map(Some).ok_or(missing),
         }
     }
 
@@ -142,39 +182,48 @@ impl AesCbc {
         super::iv::fresh()
     }
 
-    /// Puts IV, ciphertext and tag where they belong. `buffer` is IV and ciphertext.
-    fn finish(self, mut buffer: Vec<u8>, mac: Option<&MacKey>) -> Sealed {
-        let CbcOptions {
-            iv,
-            encoding,
-            mac: mac_place,
-        } = self.0;
-        let tag = mac.map(|mac| mac.tag(&buffer));
-        let mac_beside = mac_place == Some(MacPlace::Beside);
-        let written = |bytes: &[u8]| String::from_utf8(beside(encoding).encode(bytes)).ok();
-        let iv_beside = match iv {
-            IvPlace::Beside => buffer.get(..BLOCK).and_then(written),
+    /// Puts the IV, where it goes before the text, and the padded text into a buffer; gives the
+    /// part that is to be encrypted.
+    fn lay_out<'t>(self, iv: &[u8; BLOCK], plain: &[u8], buffer: &'t mut Vec<u8>) -> &'t mut [u8] {
+        buffer.clear();
+        buffer.reserve(BLOCK + plain.len() + BLOCK + TAG);
+        if self.0.iv == IvPlace::Prefix {
+            buffer.extend_from_slice(iv);
+        }
+        let start = buffer.len();
+        pad_into(buffer, plain);
+        buffer.get_mut(start..).unwrap_or_default()
+    }
+
+    /// Adds the tag to a text that was laid out and encrypted, encodes it, and notes what goes
+    /// beside it. `spare` is memory for the encoded text.
+    fn finish(
+        self,
+        mac: Option<&MacKey>,
+        iv: &[u8; BLOCK],
+        sealed: &mut Sealed,
+        spare: &mut Vec<u8>,
+    ) {
+        let written = |bytes: &[u8]| String::from_utf8(beside(self.0.encoding).encode(bytes)).ok();
+        let before: &[u8] = match self.0.iv {
+            IvPlace::Prefix => &[],
+            IvPlace::Beside | IvPlace::Fixed(_) => iv,
+        };
+        let tag = mac.map(|mac| mac.tag_of([before, &sealed.text]));
+        sealed.digest = None;
+        sealed.iv = match self.0.iv {
+            IvPlace::Beside => written(iv),
             IvPlace::Prefix | IvPlace::Fixed(_) => None,
         };
-        let mac_text = tag
-            .as_ref()
-            .filter(|_| mac_beside)
-            .and_then(|tag| written(tag));
-        if let Some(tag) = tag.filter(|_| !mac_beside) {
-            buffer.extend_from_slice(&tag);
+        sealed.mac = None;
+        match (tag, self.0.mac) {
+            (Some(tag), Some(MacPlace::Beside)) => sealed.mac = written(&tag),
+            (Some(tag), Some(MacPlace::Appended)) => sealed.text.extend_from_slice(&tag),
+            (_, None) | (None, _) => {}
         }
-        let start = if iv == IvPlace::Prefix { 0 } else { BLOCK };
-        let text = if encoding == Encoding::Raw {
-            buffer.drain(..start);
-            buffer
-        } else {
-            encoding.encode(buffer.get(start..).unwrap_or_default())
-        };
-        Sealed {
-            text,
-            digest: None,
-            iv: iv_beside,
-            mac: mac_text,
+        if self.0.encoding != Encoding::Raw {
+            self.0.encoding.encode_into(&sealed.text, spare);
+            swap(&mut sealed.text, spare);
         }
     }
 
@@ -186,59 +235,79 @@ impl AesCbc {
         text: &[u8],
         given: &Beside<'_>,
     ) -> Result<Vec<u8>, OpenFailure> {
-        let CbcOptions {
-            iv: place,
-            encoding,
-            mac: mac_place,
-        } = self.0;
-        let mac = self.tagger(mac).ok_or(OpenFailure::NoKey)?;
-        let wire = encoding.decode(text)?;
-        let (wire, tag) = match mac_place {
+        let mut plain = Vec::new();
+        self.open_into((key, mac), text, given, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// Opens a text in place of what `plain` holds, whose memory is used again. After a failure it
+    /// is empty.
+    pub fn open_into(
+        self,
+        (key, mac): (&AesKey, Option<&MacKey>),
+        text: &[u8],
+        given: &Beside<'_>,
+        plain: &mut Vec<u8>,
+    ) -> Result<(), OpenFailure> {
+        plain.clear();
+        let mac = self.tagger(mac, OpenFailure::NoKey)?;
+        let mut decoded = Vec::new();
+        let wire = if self.0.encoding == Encoding::Raw {
+            text
+        } else {
+            self.0.encoding.decode_into(text, &mut decoded)?;
+            &decoded
+        };
+        let parts = self.take_apart(wire, given)?;
+        if let Some(mac) = mac {
+            let expected = mac.tag_of([&parts.iv, parts.body]);
+            verify_slices_are_equal(&expected, &parts.tag).map_err(|_| OpenFailure::Mac)?;
+        }
+        if parts.body.is_empty() || !parts.body.len().is_multiple_of(BLOCK) {
+            return Err(OpenFailure::Length);
+        }
+        plain.extend_from_slice(parts.body);
+        key.decrypt_cbc(&parts.iv, plain);
+        unpad(plain).inspect_err(|_| plain.zeroize())
+    }
+
+    /// Finds IV, ciphertext and tag in a decoded text and beside it.
+    fn take_apart<'t>(self, wire: &'t [u8], given: &Beside<'_>) -> Result<Parts<'t>, OpenFailure> {
+        let encoding = beside(self.0.encoding);
+        let (wire, tag) = match self.0.mac {
             Some(MacPlace::Appended) => {
-                let split = wire.len().checked_sub(TAG).ok_or(OpenFailure::Length)?;
-                let (wire, tag) = wire.split_at(split);
-                (wire, Some(tag.to_vec()))
+                let (wire, tag) = wire.split_last_chunk().ok_or(OpenFailure::Length)?;
+                (wire, *tag)
             }
             Some(MacPlace::Beside) => {
                 let tag = given.mac.ok_or(OpenFailure::Mac)?;
-                let tag = beside(encoding).decode(tag).map_err(|_| OpenFailure::Mac)?;
-                (wire.as_slice(), Some(tag))
+                let tag = encoding.decode(tag).map_err(|_| OpenFailure::Mac)?;
+                (wire, tag.try_into().map_err(|_| OpenFailure::Mac)?)
             }
-            None => (wire.as_slice(), None),
+            None => (wire, [0; TAG]),
         };
-        let (iv, body) = match place {
-            IvPlace::Prefix => wire
-                .split_first_chunk::<BLOCK>()
-                .ok_or(OpenFailure::Length)?,
-            IvPlace::Fixed(ref iv) => (iv, wire),
+        let (iv, body) = match self.0.iv {
+            IvPlace::Prefix => {
+                let (iv, body) = wire.split_first_chunk().ok_or(OpenFailure::Length)?;
+                (*iv, body)
+            }
+            IvPlace::Fixed(iv) => (iv, wire),
             IvPlace::Beside => {
                 let iv = given.iv.ok_or(OpenFailure::Iv)?;
-                let iv = beside(encoding).decode(iv).map_err(|_| OpenFailure::Iv)?;
-                let iv: [u8; BLOCK] = iv.try_into().map_err(|_| OpenFailure::Iv)?;
-                return Self::decrypt(key, mac.zip(tag.as_deref()), &iv, wire);
+                let iv = encoding.decode(iv).map_err(|_| OpenFailure::Iv)?;
+                (iv.try_into().map_err(|_| OpenFailure::Iv)?, wire)
             }
         };
-        Self::decrypt(key, mac.zip(tag.as_deref()), iv, body)
+        Ok(Parts { iv, body, tag })
     }
+}
 
-    fn decrypt(
-        key: &AesKey,
-        mac: Option<(&MacKey, &[u8])>,
-        iv: &[u8; BLOCK],
-        body: &[u8],
-    ) -> Result<Vec<u8>, OpenFailure> {
-        if let Some((mac, tag)) = mac {
-            let expected = mac.tag(&[iv.as_slice(), body].concat());
-            verify_slices_are_equal(&expected, tag).map_err(|_| OpenFailure::Mac)?;
-        }
-        if body.is_empty() || !body.len().is_multiple_of(BLOCK) {
-            return Err(OpenFailure::Length);
-        }
-        let mut plain = body.to_vec();
-        key.decrypt_cbc(iv, &mut plain);
-        unpad(&mut plain)?;
-        Ok(plain)
-    }
+/// What a sealed text consists of.
+struct Parts<'t> {
+    iv: [u8; BLOCK],
+    body: &'t [u8],
+    /// Zeros where the scheme has no tag; looked at only where it has one.
+    tag: [u8; TAG],
 }
 
 /// Raw bytes do not fit into a header: beside a raw text stands base64.
@@ -259,10 +328,11 @@ fn pad_into(buffer: &mut Vec<u8>, plain: &[u8]) {
 
 /// Takes the padding off, looking at all of the last block whatever stands in it.
 fn unpad(plain: &mut Vec<u8>) -> Result<(), OpenFailure> {
-    let last = plain.last().copied().unwrap_or(0);
+    let block: &[u8; BLOCK] = plain.last_chunk().ok_or(OpenFailure::Length)?;
+    let [.., last] = *block;
     let count = usize::from(last);
     let mut wrong = u8::from(count == 0 || count > BLOCK);
-    for (at, byte) in plain.iter().rev().take(BLOCK).enumerate() {
+    for (at, byte) in block.iter().rev().enumerate() {
         wrong |= u8::from(at < count) & u8::from(*byte != last);
     }
     if wrong != 0 {
@@ -272,51 +342,10 @@ fn unpad(plain: &mut Vec<u8>) -> Result<(), OpenFailure> {
     Ok(())
 }
 
-/// Encrypts the chains of several buffers (IV, then padded text) beside each other.
-fn encrypt_abreast(key: &AesKey, buffers: &mut [Vec<u8>]) {
-    let rounds = buffers
-        .iter()
-        .map(|buffer| buffer.len() / BLOCK)
-        .max()
-        .unwrap_or(0);
-    let mut lanes = [[0; BLOCK]; ABREAST];
-    for round in 1..rounds {
-        let mut used = 0;
-        for buffer in buffers.iter() {
-            let Some((before, block)) = neighbours(buffer, round) else {
-                continue;
-            };
-            if let Some(lane) = lanes.get_mut(used) {
-                for ((to, left), right) in lane.iter_mut().zip(before).zip(block) {
-                    *to = left ^ right;
-                }
-            }
-            used += 1;
-        }
-        key.encrypt_abreast(lanes.get_mut(..used).unwrap_or_default());
-        let mut done = lanes.iter();
-        for buffer in buffers.iter_mut() {
-            let Some(block) = buffer.get_mut(round * BLOCK..(round + 1) * BLOCK) else {
-                continue;
-            };
-            if let Some(lane) = done.next() {
-                block.copy_from_slice(lane);
-            }
-        }
-    }
-}
-
-/// The block of a round and the one before it.
-fn neighbours(buffer: &[u8], round: usize) -> Option<(&[u8], &[u8])> {
-    let before = buffer.get((round - 1) * BLOCK..round * BLOCK)?;
-    let block = buffer.get(round * BLOCK..(round + 1) * BLOCK)?;
-    Some((before, block))
-}
-
 /// The length of a tag, in bytes.
 const TAG: usize = 32;
 /// How many chains are encrypted beside each other.
-const ABREAST: usize = 16;
+const ABREAST: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -38,14 +38,11 @@ impl Source {
 
     fn next(&self) -> [u8; BLOCK] {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let mut block = [[0; BLOCK]];
-        for lane in &mut block {
-            let (process, counter) = lane.split_at_mut(8);
-            process.copy_from_slice(&self.process);
-            counter.copy_from_slice(&serial);
-        }
-        self.key.encrypt_abreast(&mut block);
-        let [block] = block;
+        let mut block = [0; BLOCK];
+        let (process, counter) = block.split_at_mut(8);
+        process.copy_from_slice(&self.process);
+        counter.copy_from_slice(&serial);
+        self.key.encrypt_ecb(&mut block);
         block
     }
 }
