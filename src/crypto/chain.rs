@@ -3,7 +3,7 @@
 //! A block waits for the one before it, so one chain leaves most of the processor idle; blocks of
 //! different chains wait for nothing. The loops run inside the cipher's own code, where a block
 //! stays in a register from one round to the next: that is a fifth faster than a chain around
-//! the cipher (`docs/adr/0008-the-cipher-is-held.md`).
+//! the cipher (`docs/adr/0009-the-cipher-is-held.md`).
 #![expect(
     clippy::inline_always,
     reason = "outside the cipher's code each block is a call through memory"
