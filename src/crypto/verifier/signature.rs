@@ -87,6 +87,9 @@ impl PublicKey {
 /// The key of a secret of Standard Webhooks with this prefix.
 pub(in crate::crypto) fn webhook_key(secret: &Secret, prefix: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = secret.expose().strip_prefix(prefix)?;
+    // Some write base64 without its padding, and the reference libraries take it.
+    let padding = "=".repeat(text.len().wrapping_neg() % 4);
+    let text = Zeroizing::new(format!("{text}{padding}"));
     let bytes = Encoding::Base64.decode(text.as_bytes()).ok()?;
     (!bytes.is_empty()).then(|| Zeroizing::new(bytes))
 }

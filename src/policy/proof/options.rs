@@ -151,7 +151,7 @@ fn check_parse<'n>(
                 tell(
                     "sign",
                     "the signature cannot sign itself",
-                    "name another key, or the signature's own key in `parse`",
+                    "take it out, or name the key of the signature in `parse`",
                 );
             }
             if of_timestamp.is_some_and(is_own) {

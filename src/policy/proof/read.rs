@@ -53,8 +53,8 @@ pub(in crate::policy) fn read(name: &str, node: &Node, faults: &Faults) -> Optio
 
 type ReadRule = fn(&Node, &Faults) -> Option<Rule>;
 
-/// How each verifier but `none` is read.
-const READERS: [(&str, ReadRule); 12] = [
+/// How each verifier is read.
+const READERS: [(&str, ReadRule); 13] = [
     ("hmac", read_hmac),
     ("standard_webhooks", read_standard_webhooks),
     ("ed25519", read_ed25519),
@@ -68,6 +68,13 @@ const READERS: [(&str, ReadRule); 12] = [
     ("digest", read_digest),
     ("path_secret", |node, faults| {
         Names::read(node, faults).map(|names| Rule::PathSecret(names.0))
+    }),
+    ("none", |node, faults| {
+        faults.push(
+            Fault::at(node, "`none` has nothing under it")
+                .help("write `none` as the whole proof: `a-name: none`"),
+        );
+        None
     }),
     ("all", |node, faults| {
         read_parts(node, faults).map(Rule::All)
@@ -90,9 +97,12 @@ fn read_rule(fields: &mut Fields<'_>) -> Option<Rule> {
         .into_iter()
         .filter_map(|(name, node, read)| Some((name, node?, read)));
     let Some((first, node, read)) = written.next() else {
-        faults.push(no_rule(
-            fields.fault("this says not how the sender is proven"),
-        ));
+        // A key that is not known is told anyway, and likely was to be the verifier.
+        if !fields.has_unknown() {
+            faults.push(no_rule(
+                fields.fault("this does not say how the sender is proven"),
+            ));
+        }
         return None;
     };
     for (other, node, _) in written {
@@ -265,9 +275,14 @@ fn read_basic(node: &Node, faults: &Faults) -> Option<Rule> {
 
 fn read_certificates(node: &Node, faults: &Faults) -> Option<Rule> {
     let mut fields = Fields::open(node, faults)?;
-    let sha256: Vec<Fingerprint> = fields.or("sha256", Vec::new());
-    let names: Vec<String> = fields.or("names", Vec::new());
+    let sha256: Option<Vec<Fingerprint>> = fields.optional("sha256");
+    let names: Option<Vec<String>> = fields.optional("names");
+    let is_faulty = |key: &str, is_read: bool| node.child(key).is_some() && !is_read;
     fields.finish();
+    if is_faulty("sha256", sha256.is_some()) || is_faulty("names", names.is_some()) {
+        return None;
+    }
+    let (sha256, names) = (sha256.unwrap_or_default(), names.unwrap_or_default());
     if sha256.is_empty() && names.is_empty() {
         faults.push(
             Fault::at(node, "no certificate is named")
@@ -362,8 +377,7 @@ mod tests {
 
     #[test]
     fn every_verifier_is_read() {
-        let mut known: Vec<&str> = VERIFIERS.iter().map(|verifier| verifier.name).collect();
-        known.retain(|name| *name != "none");
+        let mut known = VERIFIERS.map(|verifier| verifier.name);
         let mut read = READERS.map(|(name, _)| name);
         known.sort_unstable();
         read.sort_unstable();

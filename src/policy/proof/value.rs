@@ -11,9 +11,9 @@ impl Read for Names {
 
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
         if node.text().is_some() {
-            return Name::read(node, faults).map(|name| Self(vec![name.0]));
+            return SecretName::read(node, faults).map(|name| Self(vec![name.0]));
         }
-        let names = Vec::<Name>::read(node, faults)?;
+        let names = Vec::<SecretName>::read(node, faults)?;
         if names.is_empty() {
             faults.push(
                 Fault::at(node, "an empty list proves nothing").help("name a secret: `[a-name]`"),
@@ -21,6 +21,29 @@ impl Read for Names {
             return None;
         }
         Some(Self(names.into_iter().map(|name| name.0).collect()))
+    }
+}
+
+/// The name of a secret. What is none may be the secret itself, and is not shown.
+struct SecretName(String);
+
+impl Read for SecretName {
+    const EXAMPLE: &'static str = "a-name";
+
+    fn read(node: &Node, faults: &Faults) -> Option<Self> {
+        let own = Faults::new();
+        let name = Name::read(node, &own).map(|name| Self(name.0));
+        if name.is_none() {
+            faults.push(
+                Fault::at(node, "this is not the name of a secret")
+                    .concealed()
+                    .help(
+                        "write the name that it has in the settings: lower-case letters, digits, \
+                         `-`, `_` or `.`",
+                    ),
+            );
+        }
+        name
     }
 }
 
