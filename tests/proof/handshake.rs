@@ -25,7 +25,8 @@ fn push(method: Method, query: &str, body: &str) -> Push {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let bytes: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    bytes.concat()
 }
 
 #[test]
@@ -35,10 +36,10 @@ fn every_published_challenge_is_answered() {
     assert_eq!(challenges.len(), HANDSHAKES.len());
     for (challenge, name) in challenges.iter().zip(["hub", "zoom", "slack", "graph"]) {
         let (request, response) = (&challenge["request"], &challenge["response"]);
-        let mut query = String::new();
-        for (key, value) in request["query"].as_object().into_iter().flatten() {
-            query += &format!("&{key}={}", encoded(value.as_str().unwrap()));
-        }
+        let asked = request["query"].as_object().into_iter().flatten();
+        let pair =
+            |(key, value): (&String, &Value)| format!("{key}={}", encoded(value.as_str().unwrap()));
+        let query = asked.map(pair).collect::<Vec<_>>().join("&");
         let body = request
             .get("json")
             .map(Value::to_string)

@@ -141,8 +141,8 @@ pub(crate) fn shipped(name: &str) -> Arc<Proof> {
 
 /// A proof written in YAML, which must be without a fault.
 pub(crate) fn proof(yaml: &str) -> Arc<Proof> {
-    let indented: String = yaml.lines().map(|line| format!("    {line}\n")).collect();
-    let source = Source::new("t", format!("proofs:\n  it:\n{indented}"));
+    let indented = yaml.replace('\n', "\n    ");
+    let source = Source::new("t", format!("proofs:\n  it:\n    {indented}\n"));
     let mut sources = embedded::policies();
     sources.push(source);
     let faults = Faults::new();
