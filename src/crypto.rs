@@ -1,4 +1,5 @@
-//! Sealing: payloads encrypted with all their framing, and opened again.
+//! Sealing: payloads encrypted with all their framing, and opened again. Proof of sender: what a
+//! push must show before it is believed, handshakes, and signatures on what leaves.
 //!
 //! Pure: bytes in, bytes out. A failure to open names its class, which is for the log alone; that
 //! a sender cannot tell the classes apart, by words or by time, is the care of the paths.
@@ -8,16 +9,27 @@ mod airudder;
 mod cbc;
 mod chain;
 mod encoding;
+mod handshake;
 mod iv;
 mod keyring;
 mod scheme;
+mod signer;
+mod verifier;
 
 pub use aes_key::{AesKey, KeyFault};
 pub use airudder::Airudder;
 pub use cbc::{AesCbc, CbcOptions, IvPlace, MacKey, MacPlace};
 pub use encoding::{ENCODINGS, Encoding};
+pub use handshake::{DescribedHandshake, HANDSHAKES, Handshake, HandshakeReply};
 pub use keyring::{Keyring, NamedKey};
 pub use scheme::{Described, Keys, SCHEMES, Scheme};
+pub use signer::{SignFailure, Signer};
+pub use verifier::{
+    ALGORITHMS, Algorithm, Cidr, CidrFault, ClientCertificates, DescribedVerifier, Evidence,
+    KeyPlace, PLACEHOLDERS, Parse, PeerCertificate, ProofFailure, PublicKey, SIGNATURE_ENCODINGS,
+    SecretFault, SignatureOptions, TIMESTAMP_UNITS, Template, TemplateFault, Timestamp,
+    TimestampPlace, TimestampUnit, VERIFIERS, Verifier,
+};
 
 use thiserror::Error;
 

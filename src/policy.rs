@@ -1,5 +1,5 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
-//! is had, which family an operation belongs to, how messages are sealed.
+//! is had, which family an operation belongs to, how messages are sealed, how senders are proven.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
@@ -7,6 +7,7 @@
 mod family;
 mod login;
 mod named;
+mod proof;
 mod sealing;
 mod verdict;
 
@@ -16,6 +17,7 @@ pub use family::{Family, FamilyLogin, FamilyUpstream};
 pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
 pub use named::Named;
+pub use proof::{HandshakeRule, HmacRule, MissingSecret, Proof, Rule};
 pub(crate) use sealing::read_choice as read_sealing;
 pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};
@@ -96,6 +98,8 @@ pub struct Policies {
     pub logins: Named<Login>,
     /// The sealings by name.
     pub sealings: Named<SealingChoice>,
+    /// The proofs of sender by name.
+    pub proofs: Named<Proof>,
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -123,6 +127,7 @@ impl Policies {
             faults,
             sealing::read,
         );
+        let proofs = Named::read(&sections.proofs, ("proof", partial), faults, proof::read);
         let read =
             |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
         let logins = Named::read(&sections.logins, ("login", partial), faults, read);
@@ -142,6 +147,7 @@ impl Policies {
             families,
             logins,
             sealings,
+            proofs,
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -180,6 +186,7 @@ struct Sections {
     verdicts: Vec<(Node, Node)>,
     logins: Vec<(Node, Node)>,
     sealings: Vec<(Node, Node)>,
+    proofs: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -196,6 +203,7 @@ impl Sections {
             ("verdicts", &mut self.verdicts),
             ("logins", &mut self.logins),
             ("sealings", &mut self.sealings),
+            ("proofs", &mut self.proofs),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {

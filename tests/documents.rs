@@ -9,9 +9,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use pintle::crypto::{ENCODINGS, SCHEMES};
+use pintle::config::embedded;
+use pintle::crypto::{
+    ALGORITHMS, ENCODINGS, HANDSHAKES, PLACEHOLDERS, SCHEMES, SIGNATURE_ENCODINGS, TIMESTAMP_UNITS,
+    VERIFIERS,
+};
 use pintle::error::TABLE;
+use pintle::policy::Policies;
 use pintle::telemetry::STAGES;
+use pintle::yaml::{Faults, Source};
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -218,5 +224,88 @@ fn the_document_on_sealing_has_every_scheme_and_key() {
     }
     for (word, _) in ENCODINGS {
         assert!(block.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_document_on_proof_has_every_verifier_and_key() {
+    let text = read("docs/proof.md");
+    let mut wanted = Vec::new();
+    for verifier in VERIFIERS {
+        wanted.push(format!(
+            "| `{}` | {} | {} |",
+            verifier.name, verifier.what, verifier.limits
+        ));
+    }
+    for (name, what) in PLACEHOLDERS {
+        wanted.push(format!("| `{{{name}}}` | {what} |"));
+    }
+    for handshake in HANDSHAKES {
+        wanted.push(format!("| `{}` | {} |", handshake.name, handshake.what));
+    }
+    assert_eq!(rows(&text).len(), wanted.len());
+    for row in wanted {
+        assert!(
+            text.contains(&row),
+            "docs/proof.md must have the row\n{row}"
+        );
+    }
+    // The example is read without a fault, and shows every key and word that the code has.
+    let block = text.split("```yaml").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+    let mut sources = embedded::policies();
+    sources.retain(|source| !source.name.ends_with("proof.yaml"));
+    sources.push(Source::new("docs/proof.md", block));
+    let faults = Faults::new();
+    let policies = Policies::read(&sources, &faults);
+    let told: Vec<String> = faults
+        .into_sorted()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(policies.proofs.names().count(), 11);
+    let of_slices = ALGORITHMS.map(|(word, _)| word).into_iter();
+    let of_slices = of_slices
+        .chain(SIGNATURE_ENCODINGS.map(|(word, _)| word))
+        .chain(TIMESTAMP_UNITS.map(|(word, _)| word))
+        .chain(HANDSHAKES.map(|handshake| handshake.name))
+        .chain(VERIFIERS.map(|verifier| verifier.name));
+    let words: BTreeSet<&str> = block
+        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'))
+        .collect();
+    for word in of_slices {
+        assert!(words.contains(word), "the example does not show `{word}`");
+    }
+    let mut code = read("src/policy/proof/read.rs") + &read("src/policy/proof/options.rs");
+    code.retain(|c| !c.is_whitespace());
+    for call in [
+        "fields.node(\"",
+        "fields.or(\"",
+        "optional(\"",
+        "required(\"",
+        "required_node(\"",
+    ] {
+        for key in code
+            .split(call)
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            assert!(words.contains(key), "the example does not show `{key}`");
+        }
+    }
+}
+
+#[test]
+fn the_document_on_proof_names_every_shipped_sender() {
+    let text = read("docs/proof.md").to_ascii_lowercase();
+    let intro = text.split("## ").next().unwrap().replace(['\n', ' '], "_");
+    let policies = Policies::read(&embedded::policies(), &Faults::new());
+    for name in policies.proofs.names() {
+        let sender = match name {
+            "standard_webhooks" => name,
+            _ => name.split('_').next().unwrap(),
+        };
+        assert!(intro.contains(sender), "docs/proof.md does not name {name}");
     }
 }

@@ -105,6 +105,12 @@ impl<'n> Fields<'n> {
         }
     }
 
+    /// Whether it has a key that was not asked for so far.
+    pub fn has_unknown(&self) -> bool {
+        let mut keys = self.entries.iter().filter_map(|(key, _)| key.text());
+        keys.any(|key| !self.asked.contains(&key))
+    }
+
     /// A fault about the mapping as a whole.
     pub fn fault(&self, message: impl Into<String>) -> Fault {
         match self.node {

@@ -15,6 +15,7 @@ mod file;
 mod listener;
 mod mutation;
 mod policy;
+mod proof;
 mod report;
 mod sealing;
 mod support;
