@@ -1,0 +1,172 @@
+//! The one thread that writes. It takes what has come in the meantime, puts it into one
+//! transaction, makes that durable, and answers all of it.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreFailure;
+use crate::store::journal::checkpoint::Folder;
+use crate::store::journal::ledger::{Acted, Fault, Ledger};
+
+/// Something to be done in a transaction; it may be done again when the transaction was void.
+pub(super) trait Work: Send {
+    /// About how much it writes.
+    fn bytes(&self) -> usize;
+    /// Does it.
+    fn run(&mut self, ledger: &mut Ledger) -> rusqlite::Result<()>;
+    /// Tells the caller what came of it, or why nothing did.
+    fn answer(self: Box<Self>, failure: Option<&StoreFailure>);
+}
+
+/// An operation with the caller who waits for it.
+pub(super) struct Task<T, F> {
+    act: F,
+    bytes: usize,
+    outcome: Result<T, StoreFailure>,
+    reply: oneshot::Sender<Result<T, StoreFailure>>,
+}
+
+pub(super) type Reply<T> = oneshot::Receiver<Result<T, StoreFailure>>;
+
+impl<T, F> Task<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Ledger) -> Acted<T> + Send + 'static,
+{
+    pub(super) fn boxed(act: F, bytes: usize) -> (Box<dyn Work>, Reply<T>) {
+        let (reply, receiver) = oneshot::channel();
+        let task = Self {
+            act,
+            bytes,
+            outcome: Err(StoreFailure::Closed),
+            reply,
+        };
+        (Box::new(task), receiver)
+    }
+}
+
+impl<T, F> Work for Task<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Ledger) -> Acted<T> + Send,
+{
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn run(&mut self, ledger: &mut Ledger) -> rusqlite::Result<()> {
+        self.outcome = match (self.act)(ledger) {
+            Ok(outcome) => Ok(outcome),
+            Err(Fault::Refused(failure)) => Err(failure),
+            Err(Fault::Broken(error)) => return Err(error),
+        };
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&StoreFailure>) {
+        let outcome = failure.map_or(self.outcome, |failure| Err(failure.clone()));
+        // A caller who has gone does not want to know.
+        let _is_there = self.reply.send(outcome).is_ok();
+    }
+}
+
+/// The writing thread's own.
+pub(super) struct Writer {
+    pub(super) ledger: Ledger,
+    pub(super) receiver: mpsc::Receiver<Box<dyn Work>>,
+    pub(super) folder: Folder,
+    /// Operations in one transaction.
+    pub(super) batch_max: usize,
+    /// The last transaction failed.
+    pub(super) is_broken: bool,
+}
+
+impl Writer {
+    /// Writes until nobody is left who could ask for it.
+    pub(super) fn run(mut self) {
+        while let Some(first) = self.receiver.blocking_recv() {
+            self.turn(first);
+            self.folder.after_commit(&self.ledger);
+        }
+    }
+
+    fn turn(&mut self, first: Box<dyn Work>) {
+        let mut batch = vec![first];
+        let spoiled = self.transact(&mut batch, self.batch_max).err();
+        let spoiled = spoiled.as_ref().map(failure);
+        self.note(spoiled.as_ref());
+        if spoiled.is_none() || batch.len() == 1 {
+            for work in batch {
+                work.answer(spoiled.as_ref());
+            }
+            return;
+        }
+        // One of them may have spoiled it for the others: each gets a transaction of its own, until
+        // it is plain that none will pass.
+        let mut failures = 0;
+        let mut last = None;
+        for work in batch {
+            let mut alone = vec![work];
+            if failures < FAILURES_MAX {
+                last = self
+                    .transact(&mut alone, 1)
+                    .err()
+                    .map(|error| failure(&error));
+                failures = if last.is_some() { failures + 1 } else { 0 };
+            }
+            for work in alone {
+                work.answer(last.as_ref());
+            }
+        }
+        self.note(last.as_ref());
+    }
+
+    /// Does what is in the batch and what comes in the meantime.
+    fn transact(&mut self, batch: &mut Vec<Box<dyn Work>>, max: usize) -> rusqlite::Result<()> {
+        let done = self.fill(batch, max).and_then(|()| self.ledger.commit());
+        if done.is_err() {
+            self.ledger.undo();
+        }
+        done
+    }
+
+    fn fill(&mut self, batch: &mut Vec<Box<dyn Work>>, max: usize) -> rusqlite::Result<()> {
+        self.ledger.begin()?;
+        let mut bytes = 0usize;
+        for work in &mut *batch {
+            bytes = bytes.saturating_add(work.bytes());
+            work.run(&mut self.ledger)?;
+        }
+        while batch.len() < max && bytes < BATCH_BYTES_MAX {
+            let Ok(mut work) = self.receiver.try_recv() else {
+                break;
+            };
+            bytes = bytes.saturating_add(work.bytes());
+            let done = work.run(&mut self.ledger);
+            batch.push(work);
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Says in the log when writing begins to fail, and when it works again.
+    fn note(&mut self, failure: Option<&StoreFailure>) {
+        match failure {
+            Some(failure) if !self.is_broken => tracing::error!(%failure, "journal unwritable"),
+            None if self.is_broken => tracing::info!("journal writable again"),
+            _ => {}
+        }
+        self.is_broken = failure.is_some();
+    }
+}
+
+/// What the store's callers are told of an error of SQLite.
+pub(super) fn failure(error: &rusqlite::Error) -> StoreFailure {
+    StoreFailure::Unwritable {
+        what: error.to_string(),
+    }
+}
+
+/// After so many failures in a row the rest of a batch is not tried.
+const FAILURES_MAX: usize = 3;
+/// What one transaction writes, about; more would make the others wait.
+const BATCH_BYTES_MAX: usize = 8 << 20;
