@@ -2,6 +2,7 @@
 //! for the journal what happens when the process, the machine or the disk fails.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests fail by panic, as the tests do"
@@ -9,6 +10,7 @@
 
 mod change;
 mod contract;
+mod crash;
 mod file;
 mod lease;
 mod model;

@@ -110,3 +110,16 @@ pub(crate) fn in_state(state: State) -> Filter {
         ..Filter::default()
     }
 }
+
+/// A copy of a folder as it is now, as after a failure of power.
+pub(crate) fn copied(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        // What is shared between connections is not there after a start of the machine.
+        if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    copy
+}

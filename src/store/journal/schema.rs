@@ -25,7 +25,11 @@ pub(super) fn writer(file: &Path) -> Result<Connection, OpenFault> {
         number(&connection, "application_id")?,
         number(&connection, "user_version")?,
     );
-    let is_new = number(&connection, "page_count")? == 0;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))
+        .map_err(broken)?;
+    // Also one that was begun, when the process died before its tables were made.
+    let is_new = application == 0 && version == 0 && tables == 0;
     if !is_new && (application != APPLICATION || version < 1) {
         return Err(OpenFault::Foreign {
             file: file.to_owned(),
@@ -63,6 +67,8 @@ fn prepare(connection: &mut Connection, is_new: bool) -> rusqlite::Result<()> {
         made.pragma_update(None, "application_id", APPLICATION)?;
         made.pragma_update(None, "user_version", VERSION)?;
         made.commit()?;
+        // So that the tables do not hang on the log: a torn one must not take them away.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
     }
     Ok(())
 }

@@ -91,33 +91,32 @@ impl Writer {
 
     fn turn(&mut self, first: Box<dyn Work>) {
         let mut batch = vec![first];
-        let spoiled = self.transact(&mut batch, self.batch_max).err();
-        let spoiled = spoiled.as_ref().map(failure);
-        self.note(spoiled.as_ref());
-        if spoiled.is_none() || batch.len() == 1 {
+        let Err(spoiled) = self.transact(&mut batch, self.batch_max) else {
+            self.note(None);
             for work in batch {
-                work.answer(spoiled.as_ref());
+                work.answer(None);
             }
             return;
-        }
-        // One of them may have spoiled it for the others: each gets a transaction of its own, until
-        // it is plain that none will pass.
+        };
+        tracing::debug!(error = %spoiled, operations = batch.len(), "a transaction failed");
+        // On a full disk there may be room in the log once it is folded.
+        let _tried_below = self.ledger.fold().is_ok();
+        // And one of them may have spoiled it for the others: each gets a transaction of its own,
+        // until it is plain that none will pass.
         let mut failures = 0;
         let mut last = None;
         for work in batch {
             let mut alone = vec![work];
             if failures < FAILURES_MAX {
-                last = self
-                    .transact(&mut alone, 1)
-                    .err()
-                    .map(|error| failure(&error));
+                let done = self.transact(&mut alone, 1);
+                last = done.err().map(|error| failure(&error));
                 failures = if last.is_some() { failures + 1 } else { 0 };
+                self.note(last.as_ref());
             }
             for work in alone {
                 work.answer(last.as_ref());
             }
         }
-        self.note(last.as_ref());
     }
 
     /// Does what is in the batch and what comes in the meantime.
