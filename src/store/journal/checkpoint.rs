@@ -20,6 +20,8 @@ pub(super) struct Folder {
     stage: Arc<AtomicU8>,
     /// The log is folded when it has so many pages.
     fold_at_pages: u64,
+    /// Or after so many transactions, where folding did not help before.
+    patience: u32,
 }
 
 /// The thread's end.
@@ -42,6 +44,7 @@ pub(super) fn folder(file: &Path) -> rusqlite::Result<(Folder, Folding)> {
         wake,
         stage,
         fold_at_pages: FOLD_PAGES,
+        patience: PATIENCE,
     };
     Ok((folder, folding))
 }
@@ -53,7 +56,8 @@ impl Folder {
         if pages < FOLD_PAGES {
             self.fold_at_pages = FOLD_PAGES;
         }
-        if pages < self.fold_at_pages {
+        if pages < FOLD_PAGES || pages < self.fold_at_pages && self.patience > 0 {
+            self.patience = self.patience.saturating_sub(1);
             return;
         }
         match self.stage.load(Ordering::Acquire) {
@@ -68,6 +72,7 @@ impl Folder {
                 self.stage.store(RESTING, Ordering::Release);
                 // Where a reader keeps the log from beginning anew, do not try at every commit.
                 self.fold_at_pages = pages.saturating_add(FOLD_PAGES);
+                self.patience = PATIENCE;
             }
             _ => {}
         }
@@ -96,8 +101,9 @@ impl Folding {
 const RESTING: u8 = 0;
 const FOLDING: u8 = 1;
 const FOLDED: u8 = 2;
-/// 16 MiB.
-const FOLD_PAGES: u64 = 4096;
+/// 8 MiB: twice as much makes the waits longer, half as much makes the writing more.
+const FOLD_PAGES: u64 = 2048;
+const PATIENCE: u32 = 100;
 /// What the writer may be left with.
 const LEFT_PAGES: i64 = 256;
 const PASSES_MAX: usize = 3;

@@ -87,8 +87,16 @@ impl Ledger {
 
     /// Folds the log into the file, as far as nobody reads in it.
     pub(super) fn fold(&self) -> rusqlite::Result<()> {
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
+        let left: i64 = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| {
+                Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+            })?;
+        if left == 0 {
+            // The next transaction begins it anew; who waits for that must not wait for ever.
+            self.log_pages.store(0, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Begins a transaction.

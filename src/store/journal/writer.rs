@@ -136,7 +136,7 @@ impl Writer {
             work.run(&mut self.ledger)?;
         }
         while batch.len() < max && bytes < BATCH_BYTES_MAX {
-            let Ok(mut work) = self.receiver.try_recv() else {
+            let Some(mut work) = self.next() else {
                 break;
             };
             bytes = bytes.saturating_add(work.bytes());
@@ -145,6 +145,18 @@ impl Writer {
             done?;
         }
         Ok(())
+    }
+
+    /// What else there is to do. Callers who have just been answered are about to ask again: they
+    /// are let run first, which is no wait where nobody else wants the processor.
+    fn next(&mut self) -> Option<Box<dyn Work>> {
+        for _ in 0..YIELDS {
+            if let Ok(work) = self.receiver.try_recv() {
+                return Some(work);
+            }
+            std::thread::yield_now();
+        }
+        self.receiver.try_recv().ok()
     }
 
     /// Says in the log when writing begins to fail, and when it works again.
@@ -165,6 +177,7 @@ pub(super) fn failure(error: &rusqlite::Error) -> StoreFailure {
     }
 }
 
+const YIELDS: usize = 10;
 /// After so many failures in a row the rest of a batch is not tried.
 const FAILURES_MAX: usize = 3;
 /// What one transaction writes, about; more would make the others wait.
