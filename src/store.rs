@@ -3,10 +3,17 @@
 //!
 //! [`Queue`] is what a store promises; one contract suite holds every store to it
 //! (`tests/store/`). A promise is made when the returned future is ready: what was stored by then
-//! survives the death of the process and of the machine.
+//! survives the death of the process and of the machine. What time it is, the caller says; a clock
+//! that goes back makes leases and marks last longer, and nothing else.
+
+mod journal;
+mod memory;
 
 use bytes::Bytes;
 use thiserror::Error;
+
+pub use journal::{Journal, OpenFault, Options};
+pub use memory::Memory;
 
 /// A millisecond of wall time, counted from 1970-01-01T00:00:00Z.
 pub type UnixMs = i64;
@@ -199,7 +206,7 @@ pub struct Delivery {
     pub attempts: u32,
     /// When its event came.
     pub received_ms: UnixMs,
-    /// When it is due, or was settled.
+    /// When it is due, when its lease runs out, or when it was settled or buried: after its state.
     pub due_ms: UnixMs,
     /// Doing it twice does harm.
     pub is_once: bool,
@@ -215,14 +222,15 @@ pub struct Delivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Waiting again, due at this moment. Of those that were delivered or whose effect is not
-    /// known, and that do harm when done twice, only with `force`.
+    /// known, and that do harm when done twice, only with `force`. What waits already is brought
+    /// forward, never put off. Attempts go on being counted, so that an old lease stays void.
     Replay {
         /// When they are due.
         due_ms: UnixMs,
         /// Also what may take effect a second time.
         force: bool,
     },
-    /// Given up.
+    /// Given up: what waits, and what may or may not have taken effect.
     Bury,
 }
 
@@ -272,8 +280,16 @@ pub trait Queue: Send + Sync {
 
     /// Hands out deliveries of one target that are due, the oldest due first, until `until_ms`.
     ///
+    /// Of one target and order key, one is under way at a time, and none before an earlier one
+    /// that waits; what was set aside holds nobody up. Fewer than `max` are handed out where their
+    /// bodies have more than [`LEASE_BYTES_MAX`] bytes.
+    ///
     /// A lease that has run out is no lease any longer: its delivery waits again, or, where doing
-    /// it twice does harm, is `unknown`.
+    /// it twice does harm, is `unknown`, both with the class [`LEASE_EXPIRED`]. Leases of the target
+    /// are looked at here, those of all targets in [`Queue::change`] and [`Queue::sweep`]; until
+    /// then they are listed as leased.
+    ///
+    /// Leases that the caller does not wait for are given back.
     fn lease(
         &self,
         target: &str,
@@ -291,7 +307,8 @@ pub trait Queue: Send + Sync {
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<bool, StoreFailure>> + Send;
 
-    /// The next moment at which something of a target is due or a lease of it runs out.
+    /// The next moment at which something of a target is due or a lease of it runs out. What waits
+    /// behind another of its order key does not count.
     fn next_due(
         &self,
         target: &str,
@@ -308,7 +325,7 @@ pub trait Queue: Send + Sync {
     /// How many deliveries a filter means.
     fn count(&self, filter: &Filter) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
 
-    /// The body of a delivery.
+    /// The body of a delivery, where the delivery is not forgotten.
     fn body(
         &self,
         id: DeliveryId,
@@ -335,3 +352,9 @@ pub trait Queue: Send + Sync {
     /// Whether it can be written now.
     fn probe(&self) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }
+
+/// The class of what was set aside, or waits again, because a lease ran out.
+pub const LEASE_EXPIRED: &str = "lease_expired";
+
+/// How many bytes of bodies are handed out at once, at most; one delivery always is.
+pub const LEASE_BYTES_MAX: usize = 32 << 20;

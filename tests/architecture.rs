@@ -23,6 +23,7 @@ const GATED: &[(&str, &[&str])] = &[
     ("aes", &["crypto"]),
     ("cbc", &["crypto"]),
     ("governor", &["limit"]),
+    ("rusqlite", &["store"]),
     ("jiff", &["config"]),
     ("clap", &["cli"]),
     ("miette", &["cli", "yaml"]),

@@ -1,0 +1,483 @@
+//! The store that needs no server: SQLite in a folder of its own, for one process at a time.
+//!
+//! One thread writes. Whatever has come while it made the last transaction durable goes into the
+//! next, and is answered when that is (`journal/writer.rs`). Two threads read, one of them what a
+//! delivery waits for, the other what an operator asks; a fourth folds the log into the file
+//! (`journal/checkpoint.rs`). Nothing here knows what time it is: callers say so.
+
+mod checkpoint;
+mod ledger;
+mod mark;
+mod order;
+mod read;
+mod schema;
+mod sweep;
+mod writer;
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use rusqlite::Connection;
+use thiserror::Error;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::journal::ledger::{Acted, Ledger};
+use crate::store::journal::read::Where;
+use crate::store::journal::schema::{BURIED, DONE, UNKNOWN};
+use crate::store::journal::writer::{Task, Work, Writer, failure};
+use crate::store::{
+    Change, Delivery, DeliveryId, Enqueued, Event, Filter, Lease, Queue, Retention, Settlement,
+    StoreFailure, UnixMs,
+};
+
+/// Where a journal is, and its limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The folder, which is the journal's alone; made where it is not there.
+    pub folder: PathBuf,
+    /// How much it may hold, in bytes: with more in it nothing comes in, and all the rest works.
+    pub bytes_max: u64,
+    /// How many operations may wait to be written.
+    pub queue_max: usize,
+    /// How many operations go into one transaction.
+    pub batch_max: usize,
+}
+
+/// Why a journal was not opened.
+#[derive(Debug, Error)]
+pub enum OpenFault {
+    /// Its folder cannot be made or used.
+    #[error("the folder {folder} cannot be used")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("another process uses the journal in {folder}")]
+    Taken {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// The file is not a journal.
+    #[error("{file} is not a journal")]
+    Foreign {
+        /// Which.
+        file: PathBuf,
+    },
+    /// A later version wrote it.
+    #[error("{file} was written by a later version (its tables have version {version})")]
+    Newer {
+        /// Which.
+        file: PathBuf,
+        /// The version of its tables.
+        version: i64,
+    },
+    /// It cannot be read or written.
+    #[error("the journal {file} cannot be opened")]
+    Broken {
+        /// Which.
+        file: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The system has no more threads.
+    #[error("the threads of the journal cannot be started")]
+    Threads(#[source] io::Error),
+}
+
+/// The embedded store. What is still under way when it is dropped is done all the same;
+/// [`Journal::close`] waits for it.
+#[derive(Debug)]
+pub struct Journal {
+    /// `None` once it is closed.
+    lanes: RwLock<Option<Lanes>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The ways to the threads. A thread ends when the last of its senders is gone.
+#[derive(Debug, Clone)]
+struct Lanes {
+    writer: mpsc::Sender<Box<dyn Work>>,
+    /// For short questions, on which deliveries wait.
+    short: mpsc::Sender<Question>,
+    /// For questions that may look at everything.
+    long: mpsc::Sender<Question>,
+}
+
+type Question = Box<dyn FnOnce(&Connection) + Send>;
+
+impl Journal {
+    /// Opens the journal of a folder, or begins one.
+    ///
+    /// Reads the names of all marks, and otherwise nothing: a long queue does not make it slow.
+    /// Blocks; call it where that does no harm.
+    pub fn open(options: &Options) -> Result<Self, OpenFault> {
+        let lock = Arc::new(taken(&options.folder)?);
+        let file = options.folder.join(FILE);
+        let broken = |source| OpenFault::Broken {
+            file: file.clone(),
+            source,
+        };
+        let connection = schema::writer(&file)?;
+        let ledger = Ledger::new(connection, options.bytes_max).map_err(broken)?;
+        let (folder, folding) = checkpoint::folder(&file).map_err(broken)?;
+        let (writer, receiver) = mpsc::channel(options.queue_max.max(1));
+        let writing = Writer {
+            ledger,
+            receiver,
+            folder,
+            batch_max: options.batch_max.max(1),
+            is_broken: false,
+        };
+        let (short, short_questions) = mpsc::channel(QUESTIONS_MAX);
+        let (long, long_questions) = mpsc::channel(QUESTIONS_MAX);
+        let short_reader = schema::helper(&file).map_err(broken)?;
+        let long_reader = schema::helper(&file).map_err(broken)?;
+        let threads = vec![
+            started("journal-write", &lock, || writing.run())?,
+            started("journal-fold", &lock, || folding.run())?,
+            started(
+                "journal-short",
+                &lock,
+                answering(short_reader, short_questions),
+            )?,
+            started(
+                "journal-long",
+                &lock,
+                answering(long_reader, long_questions),
+            )?,
+        ];
+        Ok(Self {
+            lanes: RwLock::new(Some(Lanes {
+                writer,
+                short,
+                long,
+            })),
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Takes nothing more, and waits until what was taken is done and the files are closed.
+    pub async fn close(&self) {
+        drop(
+            self.lanes
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // Its panic is in the log; nothing more can be done about it.
+                let _ended_well = thread.join().is_ok();
+            }
+        });
+        let _ended_well = joined.await.is_ok();
+    }
+
+    fn lanes(&self) -> Result<Lanes, StoreFailure> {
+        self.lanes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(StoreFailure::Closed)
+    }
+
+    /// Has something done by the writer, when its turn comes.
+    async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnMut(&mut Ledger) -> Acted<T> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        let (work, reply) = Task::boxed(act, 0);
+        let writer = self.lanes()?.writer;
+        writer.send(work).await.map_err(|_| StoreFailure::Closed)?;
+        // The writer ends when nobody can ask it any longer: this one has asked.
+        drop(writer);
+        reply.await.map_err(|_| StoreFailure::Closed)?
+    }
+
+    async fn ask<T: Send + 'static>(
+        lane: mpsc::Sender<Question>,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        let (reply, receiver) = oneshot::channel();
+        let asked: Question = Box::new(move |connection| {
+            let _is_there = reply.send(question(connection)).is_ok();
+        });
+        lane.send(asked).await.map_err(|_| StoreFailure::Closed)?;
+        drop(lane);
+        let answer = receiver.await.map_err(|_| StoreFailure::Closed)?;
+        answer.map_err(|error| failure(&error))
+    }
+}
+
+impl Queue for Journal {
+    async fn enqueue(&self, event: Event, now_ms: UnixMs) -> Result<Enqueued, StoreFailure> {
+        let bytes = event.body.len();
+        let (work, reply) = Task::boxed(
+            move |ledger: &mut Ledger| ledger.enqueue(&event, now_ms),
+            bytes,
+        );
+        // What comes in does not wait for a place; what is done with it does.
+        self.lanes()?
+            .writer
+            .try_send(work)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => StoreFailure::Crowded,
+                TrySendError::Closed(_) => StoreFailure::Closed,
+            })?;
+        reply.await.map_err(|_| StoreFailure::Closed)?
+    }
+
+    async fn lease(
+        &self,
+        target: &str,
+        max: usize,
+        until_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Result<Vec<Lease>, StoreFailure> {
+        let target = target.to_owned();
+        let writer = self.lanes()?.writer.downgrade();
+        let handed = self
+            .write(move |ledger| {
+                let leases = ledger.lease(&target, max, until_ms, now_ms)?;
+                Ok(Handed {
+                    leases,
+                    writer: writer.clone(),
+                })
+            })
+            .await?;
+        Ok(handed.taken())
+    }
+
+    async fn settle(
+        &self,
+        id: DeliveryId,
+        attempt: u32,
+        settlement: Settlement,
+        now_ms: UnixMs,
+    ) -> Result<bool, StoreFailure> {
+        self.write(move |ledger| ledger.settle(id, attempt, &settlement, now_ms))
+            .await
+    }
+
+    async fn next_due(&self, target: &str) -> Result<Option<UnixMs>, StoreFailure> {
+        let target = target.to_owned();
+        let lane = self.lanes()?.short;
+        Self::ask(lane, move |connection| read::next_due(connection, &target)).await
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        before: Option<DeliveryId>,
+        max: usize,
+    ) -> Result<Vec<Delivery>, StoreFailure> {
+        let filter = filter.clone();
+        let lane = self.lanes()?.long;
+        Self::ask(lane, move |connection| {
+            read::list(connection, &filter, before, max)
+        })
+        .await
+    }
+
+    async fn count(&self, filter: &Filter) -> Result<u64, StoreFailure> {
+        let filter = filter.clone();
+        let lane = self.lanes()?.long;
+        Self::ask(lane, move |connection| read::count(connection, &filter)).await
+    }
+
+    async fn body(&self, id: DeliveryId) -> Result<Option<Bytes>, StoreFailure> {
+        let lane = self.lanes()?.short;
+        Self::ask(lane, move |connection| read::body(connection, id)).await
+    }
+
+    async fn change(
+        &self,
+        filter: &Filter,
+        change: Change,
+        max: usize,
+        now_ms: UnixMs,
+    ) -> Result<u64, StoreFailure> {
+        self.write(move |ledger| ledger.expire(None, now_ms))
+            .await?;
+        let (mut changed, mut after) = (0usize, i64::MIN);
+        while changed < max {
+            // Looking for them may take long, and is not the writer's work; it only looks again
+            // whether each is still meant.
+            let lane = self.lanes()?.long;
+            let (of, part) = (filter.clone(), CHANGES.min(max - changed));
+            let found = Self::ask(lane, move |connection| {
+                read::ids(connection, Where::of(&of).changeable(change), after, part)
+            })
+            .await?;
+            let Some(last) = found.last().copied() else {
+                break;
+            };
+            after = last;
+            let filter = filter.clone();
+            changed += self
+                .write(move |ledger| {
+                    let mut count = 0;
+                    for id in &found {
+                        let all = Where::of(&filter).changeable(change);
+                        if read::meets(ledger.connection(), all, *id)? {
+                            let due_ms = match change {
+                                Change::Replay { due_ms, .. } => Some(due_ms),
+                                Change::Bury => None,
+                            };
+                            ledger.change(*id, due_ms, now_ms)?;
+                            count += 1;
+                        }
+                    }
+                    Ok(count)
+                })
+                .await?;
+        }
+        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+
+    async fn sweep(&self, retention: Retention, now_ms: UnixMs) -> Result<u64, StoreFailure> {
+        self.write(move |ledger| ledger.expire(None, now_ms))
+            .await?;
+        let mut all = 0usize;
+        let done_ms = now_ms.saturating_sub(retention.done_ms);
+        let aside_ms = now_ms.saturating_sub(retention.buried_ms);
+        // In small parts: what else is to be written comes in between.
+        for _ in 0..SWEEP_PARTS {
+            let part = self
+                .write(move |ledger| {
+                    let mut count = ledger.sweep_marks(SWEEP, now_ms)?;
+                    count += ledger.sweep_deliveries(DONE, done_ms, SWEEP)?;
+                    count += ledger.sweep_deliveries(UNKNOWN, aside_ms, SWEEP)?;
+                    count += ledger.sweep_deliveries(BURIED, aside_ms, SWEEP)?;
+                    Ok(count)
+                })
+                .await?;
+            all += part;
+            if part == 0 {
+                break;
+            }
+        }
+        Ok(u64::try_from(all).unwrap_or(u64::MAX))
+    }
+
+    async fn probe(&self) -> Result<(), StoreFailure> {
+        self.write(Ledger::probe).await
+    }
+}
+
+/// Leases on their way to the caller. Where the caller has gone they are given back at once:
+/// nobody has seen them, so nothing can have taken effect.
+struct Handed {
+    leases: Vec<(Lease, UnixMs)>,
+    writer: mpsc::WeakSender<Box<dyn Work>>,
+}
+
+impl Handed {
+    fn taken(mut self) -> Vec<Lease> {
+        let leases = std::mem::take(&mut self.leases);
+        leases.into_iter().map(|(lease, _)| lease).collect()
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if self.leases.is_empty() {
+            return;
+        }
+        let leases = std::mem::take(&mut self.leases);
+        let (work, _) = Task::boxed(
+            move |ledger: &mut Ledger| {
+                for (lease, due_ms) in &leases {
+                    ledger.give_back(lease.id, lease.attempt, *due_ms)?;
+                }
+                Ok(())
+            },
+            0,
+        );
+        // Where there is no place for it the leases run out.
+        let _is_taken = self
+            .writer
+            .upgrade()
+            .is_some_and(|writer| writer.try_send(work).is_ok());
+    }
+}
+
+/// The lock of a folder, which is held as long as the file is open.
+fn taken(folder: &Path) -> Result<File, OpenFault> {
+    let unusable = |source| OpenFault::Folder {
+        folder: folder.to_owned(),
+        source,
+    };
+    // What lies in it is not for everyone's eyes.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(unusable)?;
+    if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
+        // A folder that is gone after a failure of power takes with it what was acknowledged.
+        File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .map_err(unusable)?;
+    }
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join(LOCK))
+        .map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenFault::Taken {
+            folder: folder.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+/// A thread that holds the lock until it has ended.
+fn started(
+    name: &str,
+    lock: &Arc<File>,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenFault> {
+    let lock = Arc::clone(lock);
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            work();
+            drop(lock);
+        })
+        .map_err(OpenFault::Threads)
+}
+
+/// Answers questions as long as someone can ask them.
+fn answering(connection: Connection, mut questions: mpsc::Receiver<Question>) -> impl FnOnce() {
+    move || {
+        while let Some(question) = questions.blocking_recv() {
+            question(&connection);
+        }
+    }
+}
+
+const FILE: &str = "journal.sqlite";
+const LOCK: &str = "lock";
+const QUESTIONS_MAX: usize = 1024;
+/// Deliveries changed in one transaction.
+const CHANGES: usize = 500;
+/// Of each kind, forgotten in one transaction.
+const SWEEP: usize = 100;
+const SWEEP_PARTS: usize = 20;

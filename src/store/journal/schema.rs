@@ -1,0 +1,178 @@
+//! The tables, and connections to them. The version of the tables stands in the file: an older one
+//! would be brought up to date here, a newer one is refused.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::store::State;
+use crate::store::journal::OpenFault;
+
+/// The connection that writes: makes the tables where they are not there yet.
+pub(super) fn writer(file: &Path) -> Result<Connection, OpenFault> {
+    let broken = |source| OpenFault::Broken {
+        file: file.to_owned(),
+        source,
+    };
+    let mut connection = connect(file, OpenFlags::SQLITE_OPEN_CREATE).map_err(broken)?;
+    let number = |connection: &Connection, name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(broken)
+    };
+    let (application, version) = (
+        number(&connection, "application_id")?,
+        number(&connection, "user_version")?,
+    );
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))
+        .map_err(broken)?;
+    // Also one that was begun, when the process died before its tables were made.
+    let is_new = application == 0 && version == 0 && tables == 0;
+    if !is_new && (application != APPLICATION || version < 1) {
+        return Err(OpenFault::Foreign {
+            file: file.to_owned(),
+        });
+    }
+    if version > VERSION {
+        return Err(OpenFault::Newer {
+            file: file.to_owned(),
+            version,
+        });
+    }
+    prepare(&mut connection, is_new).map_err(broken)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, is_new: bool) -> rusqlite::Result<()> {
+    if is_new {
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    }
+    // The log comes first: what follows is then as durable as everything else.
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // A log that had to grow is cut back when it begins anew.
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "cache_spill", false)?;
+    if is_new {
+        let made = connection.transaction()?;
+        made.execute_batch(TABLES)?;
+        made.pragma_update(None, "application_id", APPLICATION)?;
+        made.pragma_update(None, "user_version", VERSION)?;
+        made.commit()?;
+        // So that the tables do not hang on the log: a torn one must not take them away.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// A connection that only reads, or that folds the log into the file.
+pub(super) fn helper(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(file, OpenFlags::empty())?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn connect(file: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(file, flags)?;
+    // Someone looks into the file with a tool of their own: wait, but not for long.
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(connection)
+}
+
+/// The number under which a state is kept.
+pub(super) fn code(state: State) -> i64 {
+    match state {
+        State::Waiting => WAITING,
+        State::Leased => LEASED,
+        State::Done => DONE,
+        State::Unknown => UNKNOWN,
+        State::Buried => BURIED,
+    }
+}
+
+/// The state of a number.
+pub(super) fn state(code: i64) -> State {
+    match code {
+        LEASED => State::Leased,
+        DONE => State::Done,
+        UNKNOWN => State::Unknown,
+        BURIED => State::Buried,
+        // `HELD` is a kind of waiting that only the store tells apart.
+        _ => State::Waiting,
+    }
+}
+
+pub(super) const WAITING: i64 = 0;
+pub(super) const LEASED: i64 = 1;
+pub(super) const DONE: i64 = 2;
+pub(super) const UNKNOWN: i64 = 3;
+pub(super) const BURIED: i64 = 4;
+/// It waits behind another of its order key.
+pub(super) const HELD: i64 = 5;
+
+const VERSION: i64 = 1;
+/// `Pntl`, by which `file` and this module know the file for a journal.
+const APPLICATION: i64 = 0x506e_746c;
+const PAGE_BYTES: i64 = 4096;
+const LOG_KEPT_BYTES: i64 = 64 << 20;
+/// Negative: in KiB, not in pages.
+const CACHE_KIB: i64 = -65_536;
+const STATEMENTS_MAX: usize = 64;
+const BUSY: Duration = Duration::from_secs(5);
+
+/// `due_ms` of a delivery is when it is due, when its lease runs out, or when it was settled,
+/// after its state. `deliveries.event` is the id of the event's first delivery, and the number of
+/// its body; the deliveries of an event have ids without gaps.
+const TABLES: &str = "
+CREATE TABLE deliveries(
+    id INTEGER PRIMARY KEY,
+    event INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    is_once INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    body_bytes INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    order_key TEXT,
+    event_id TEXT NOT NULL,
+    route TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    class TEXT,
+    status INTEGER
+);
+CREATE INDEX by_due ON deliveries(state, target, due_ms);
+CREATE INDEX by_order ON deliveries(target, order_key, state)
+    WHERE order_key IS NOT NULL AND state IN (0, 1, 5);
+CREATE INDEX by_event ON deliveries(event_id);
+CREATE INDEX by_received ON deliveries(received_ms);
+CREATE TABLE bodies(
+    event INTEGER PRIMARY KEY,
+    duties INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE TABLE marks(
+    id INTEGER PRIMARY KEY,
+    until_ms INTEGER NOT NULL,
+    name BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    answer BLOB NOT NULL
+);
+CREATE INDEX by_until ON marks(until_ms, name);
+CREATE TABLE numbers(
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO numbers(name, value) VALUES ('ids', 1), ('probes', 0);
+";

@@ -1,0 +1,111 @@
+//! What time does to the tables: leases run out, marks and settled deliveries are forgotten.
+
+use rusqlite::params;
+
+use crate::store::journal::ledger::{Acted, Ledger};
+use crate::store::journal::mark::Name;
+use crate::store::journal::order::Fate;
+use crate::store::journal::schema::{LEASED, UNKNOWN, WAITING};
+use crate::store::{DeliveryId, LEASE_EXPIRED, Reason, UnixMs};
+
+impl Ledger {
+    /// Ends the leases that have run out; tells how many.
+    pub(super) fn expire(&mut self, target: Option<&str>, now_ms: UnixMs) -> Acted<usize> {
+        let targets = match target {
+            Some(target) => vec![target.to_owned()],
+            None => self.targets(LEASED)?,
+        };
+        let mut count = 0;
+        for target in targets {
+            let run_out: Vec<(i64, Option<String>, bool, UnixMs)> = self
+                .statement(
+                    "SELECT id, order_key, is_once, due_ms FROM deliveries
+                     WHERE state = 1 AND target = ?1 AND due_ms <= ?2",
+                )?
+                .query_map(params![target, now_ms], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            count += run_out.len();
+            let reason = Reason {
+                class: LEASE_EXPIRED.to_owned(),
+                status: None,
+            };
+            for (id, order, is_once, due_ms) in run_out {
+                let fate = Fate {
+                    state: if is_once { UNKNOWN } else { WAITING },
+                    due_ms,
+                    reason: Some(&reason),
+                };
+                self.move_to(DeliveryId(id), &target, order.as_deref(), &fate)?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Forgets some marks that have run out.
+    pub(super) fn sweep_marks(&mut self, max: usize, now_ms: UnixMs) -> Acted<usize> {
+        let found: Vec<(i64, Name)> = self
+            .statement("SELECT id, name FROM marks WHERE until_ms <= ?1 LIMIT ?2")?
+            .query_map(params![now_ms, limit(max)], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        for (row, name) in &found {
+            self.forget_mark(*row, name)?;
+        }
+        Ok(found.len())
+    }
+
+    /// Forgets some deliveries of a state that were settled before a moment.
+    pub(super) fn sweep_deliveries(
+        &mut self,
+        state: i64,
+        before_ms: UnixMs,
+        max: usize,
+    ) -> Acted<usize> {
+        let mut found: Vec<(i64, i64)> = Vec::new();
+        for target in self.targets(state)? {
+            let some: Vec<(i64, i64)> = self
+                .statement(
+                    "SELECT id, event FROM deliveries
+                     WHERE state = ?1 AND target = ?2 AND due_ms <= ?3 LIMIT ?4",
+                )?
+                .query_map(
+                    params![state, target, before_ms, limit(max - found.len())],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )?
+                .collect::<rusqlite::Result<_>>()?;
+            found.extend(some);
+        }
+        for (id, event) in &found {
+            self.statement("DELETE FROM deliveries WHERE id = ?1")?
+                .execute([id])?;
+            // The body goes with the last of its deliveries.
+            self.statement(
+                "DELETE FROM bodies WHERE event = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries
+                 WHERE id >= bodies.event AND id < bodies.event + bodies.duties)",
+            )?
+            .execute([event])?;
+        }
+        Ok(found.len())
+    }
+
+    /// The targets that have deliveries in a state: one look at the index for each.
+    fn targets(&self, state: i64) -> Acted<Vec<String>> {
+        let mut targets: Vec<String> = Vec::new();
+        let mut statement =
+            self.statement("SELECT min(target) FROM deliveries WHERE state = ?1 AND target > ?2")?;
+        loop {
+            let last = targets.last().map_or("", String::as_str);
+            match statement.query_row(params![state, last], |row| row.get(0))? {
+                Some(target) => targets.push(target),
+                None => return Ok(targets),
+            }
+        }
+    }
+}
+
+fn limit(max: usize) -> i64 {
+    i64::try_from(max).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,72 @@
+//! What a store promises, held against every store: one suite, a model with random operations, and
+//! for the journal what happens when the process, the machine or the disk fails.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panic, as the tests do"
+)]
+
+mod change;
+mod contract;
+mod crash;
+mod file;
+mod lease;
+mod model;
+mod support;
+
+/// Every promise as a test of its own, for both stores.
+macro_rules! promises {
+    ($($promise:path => $name:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() {
+                $promise(&pintle::store::Memory::new(1_000_000)).await;
+            })*
+        }
+        mod journal {
+            $(#[tokio::test]
+            async fn $name() {
+                let folder = tempfile::tempdir().unwrap();
+                let journal = crate::support::open(folder.path());
+                $promise(&journal).await;
+                journal.close().await;
+            })*
+        }
+    };
+}
+
+promises! {
+    crate::contract::once => of_a_hundred_copies_at_once_one_is_stored,
+    crate::contract::conflict => another_event_under_a_key_is_a_conflict,
+    crate::contract::routes => a_key_counts_within_its_route,
+    crate::contract::run_out => a_mark_runs_out,
+    crate::contract::unmarked => without_a_mark_nothing_is_a_repeat,
+    crate::contract::duties => an_event_is_owed_to_each_of_its_targets,
+    crate::contract::kept => what_is_handed_out_is_what_was_stored,
+    crate::contract::filters => a_filter_means_what_meets_all_of_it,
+    crate::contract::pages => a_list_goes_on_below_the_last,
+    crate::contract::probe => an_idle_store_can_be_written,
+    crate::contract::back => a_clock_that_goes_back_loses_nothing,
+    crate::lease::due => the_oldest_due_comes_first_and_nothing_early,
+    crate::lease::targets => targets_do_not_see_each_other,
+    crate::lease::exclusive => many_takers_never_get_the_same,
+    crate::lease::bounded => not_more_bytes_than_fit_are_handed_out,
+    crate::lease::settled => each_settlement_leads_to_its_state,
+    crate::lease::stale => a_stale_lease_settles_nothing,
+    crate::lease::expired => a_lease_that_ran_out_waits_again,
+    crate::lease::expired_once => what_must_not_happen_twice_becomes_unknown,
+    crate::lease::order => deliveries_of_a_key_go_one_after_the_other,
+    crate::lease::order_aside => what_was_set_aside_blocks_nobody,
+    crate::lease::order_replayed => what_is_replayed_takes_its_old_place,
+    crate::lease::next_due => the_next_moment_is_told,
+    crate::change::replay => what_was_set_aside_is_replayed,
+    crate::change::force => what_does_harm_is_replayed_by_force_alone,
+    crate::change::forward => what_waits_is_brought_forward,
+    crate::change::bury => what_waits_is_buried,
+    crate::change::under_way => an_attempt_under_way_is_left_alone,
+    crate::change::oldest => at_most_so_many_are_changed_the_oldest_first,
+    crate::change::sweep => what_was_kept_long_enough_is_forgotten,
+    crate::change::sweep_shared => a_body_stays_as_long_as_it_is_owed,
+}

@@ -1,0 +1,262 @@
+//! Random operations on both stores at once: the journal answers as the store in memory does.
+
+use bytes::Bytes;
+use pintle::store::{
+    Change, Delivery, DeliveryId, Duty, Event, Filter, Journal, Lease, Mark, Memory, Queue,
+    Retention, STATES, Settlement,
+};
+use proptest::prelude::*;
+
+use crate::support::{NOW, open, reason};
+
+const TARGETS: [&str; 2] = ["crm", "mail"];
+
+#[derive(Debug, Clone)]
+enum Step {
+    Enqueue {
+        mark: Option<(u8, u8)>,
+        duties: Vec<(usize, Option<u8>, i64, bool)>,
+    },
+    Lease {
+        target: usize,
+        max: usize,
+        for_ms: i64,
+    },
+    Settle {
+        which: usize,
+        how: u8,
+        later_ms: i64,
+    },
+    Change {
+        state: Option<usize>,
+        target: Option<usize>,
+        replay: Option<(i64, bool)>,
+        max: usize,
+    },
+    Sweep {
+        done_ms: i64,
+        buried_ms: i64,
+    },
+    Turn {
+        by_ms: i64,
+    },
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let duty = (0..2usize, prop::option::of(0..3u8), 0..40i64, any::<bool>());
+    let enqueue = (
+        prop::option::of((0..4u8, 0..2u8)),
+        prop::collection::vec(duty, 1..3),
+    );
+    let change = (
+        prop::option::of(0..5usize),
+        prop::option::of(0..2usize),
+        prop::option::of((0..60i64, any::<bool>())),
+        0..6usize,
+    );
+    prop_oneof![
+        4 => enqueue.prop_map(|(mark, duties)| Step::Enqueue { mark, duties }),
+        4 => (0..2usize, 0..5usize, 1..40i64)
+            .prop_map(|(target, max, for_ms)| Step::Lease { target, max, for_ms }),
+        6 => (0..8usize, 0..4u8, 0..40i64)
+            .prop_map(|(which, how, later_ms)| Step::Settle { which, how, later_ms }),
+        2 => change.prop_map(|(state, target, replay, max)|
+            Step::Change { state, target, replay, max }),
+        1 => (0..60i64, 0..60i64)
+            .prop_map(|(done_ms, buried_ms)| Step::Sweep { done_ms, buried_ms }),
+        3 => (-10..30i64).prop_map(|by_ms| Step::Turn { by_ms }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn made(number: usize, now_ms: i64, step: &Step) -> Event {
+    let Step::Enqueue { mark, duties } = step else {
+        panic!("not an event: {step:?}");
+    };
+    let duty = |(target, order, later_ms, is_once): &(usize, Option<u8>, i64, bool)| Duty {
+        target: TARGETS[*target].to_owned(),
+        order: order.map(|order| format!("o{order}")),
+        due_ms: now_ms + later_ms,
+        is_once: *is_once,
+    };
+    Event {
+        id: format!("e{number}"),
+        route: "r".to_owned(),
+        mark: mark.map(|(key, digest)| Mark {
+            key: format!("k{key}"),
+            digest: [digest; 32],
+            answer: Bytes::from(format!("a{number}")),
+            until_ms: now_ms + 25,
+        }),
+        content_type: "text/plain".to_owned(),
+        body: Bytes::from(format!("b{number}")),
+        received_ms: now_ms,
+        duties: duties.iter().map(duty).collect(),
+    }
+}
+
+/// The stores count their ids from different numbers, with gaps: the n-th of one is the n-th of
+/// the other.
+#[derive(Default)]
+struct Ids(Vec<(DeliveryId, DeliveryId)>);
+
+impl Ids {
+    fn learn(&mut self, ours: &[Delivery], theirs: &[Delivery]) {
+        for (our, their) in ours.iter().zip(theirs) {
+            if !self.0.iter().any(|(known, _)| *known == our.id) {
+                self.0.push((our.id, their.id));
+            }
+        }
+    }
+
+    fn theirs(&self, ours: DeliveryId) -> DeliveryId {
+        let known = self.0.iter().find(|(known, _)| *known == ours);
+        known.unwrap_or_else(|| panic!("{ours:?} is not known")).1
+    }
+}
+
+/// Both stores, and what a caller of them knows.
+struct World {
+    memory: Memory,
+    journal: Journal,
+    now_ms: i64,
+    ids: Ids,
+    /// The newest first.
+    leases: Vec<Lease>,
+}
+
+impl World {
+    async fn act(&mut self, number: usize, step: Step) {
+        match step {
+            Step::Enqueue { .. } => {
+                let event = made(number, self.now_ms, &step);
+                let ours = self.memory.enqueue(event.clone(), self.now_ms).await;
+                assert_eq!(ours, self.journal.enqueue(event, self.now_ms).await);
+            }
+            Step::Lease {
+                target,
+                max,
+                for_ms,
+            } => self.lease(TARGETS[target], max, for_ms).await,
+            Step::Settle {
+                which,
+                how,
+                later_ms,
+            } => self.settle(which, how, later_ms).await,
+            Step::Change {
+                state,
+                target,
+                replay,
+                max,
+            } => {
+                let filter = Filter {
+                    state: state.map(|state| STATES[state].1),
+                    target: target.map(|target| TARGETS[target].to_owned()),
+                    ..Filter::default()
+                };
+                let change = replay.map_or(Change::Bury, |(later_ms, force)| Change::Replay {
+                    due_ms: self.now_ms + later_ms,
+                    force,
+                });
+                let ours = self.memory.change(&filter, change, max, self.now_ms).await;
+                let theirs = self.journal.change(&filter, change, max, self.now_ms);
+                assert_eq!(ours, theirs.await);
+            }
+            Step::Sweep { done_ms, buried_ms } => {
+                let retention = Retention { done_ms, buried_ms };
+                let ours = self.memory.sweep(retention, self.now_ms).await;
+                assert_eq!(ours, self.journal.sweep(retention, self.now_ms).await);
+            }
+            Step::Turn { by_ms } => self.now_ms += by_ms,
+            // Done by the caller, who has the folder.
+            Step::Reopen => {}
+        }
+    }
+
+    async fn lease(&mut self, target: &str, max: usize, for_ms: i64) {
+        let until_ms = self.now_ms + for_ms;
+        let ours = self.memory.lease(target, max, until_ms, self.now_ms).await;
+        let theirs = self.journal.lease(target, max, until_ms, self.now_ms).await;
+        let (ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
+        for (our, their) in ours.iter().zip(&mut theirs) {
+            assert_eq!(self.ids.theirs(our.id), their.id);
+            their.id = our.id;
+        }
+        assert_eq!(ours, theirs);
+        self.leases.splice(0..0, ours);
+    }
+
+    async fn settle(&mut self, which: usize, how: u8, later_ms: i64) {
+        let Some(lease) = self.leases.get(which) else {
+            return;
+        };
+        let (settlement, now_ms) = (settlement(how, self.now_ms + later_ms), self.now_ms);
+        let id = self.ids.theirs(lease.id);
+        let ours = self
+            .memory
+            .settle(lease.id, lease.attempt, settlement.clone(), now_ms)
+            .await;
+        let theirs = self
+            .journal
+            .settle(id, lease.attempt, settlement, now_ms)
+            .await;
+        assert_eq!(ours, theirs);
+    }
+
+    async fn compare(&mut self) {
+        let all = Filter::default();
+        let ours = self.memory.list(&all, None, 10_000).await.unwrap();
+        let mut theirs = self.journal.list(&all, None, 10_000).await.unwrap();
+        self.ids.learn(&ours, &theirs);
+        for (our, their) in ours.iter().zip(&mut theirs) {
+            assert_eq!(self.ids.theirs(our.id), their.id);
+            their.id = our.id;
+        }
+        assert_eq!(ours, theirs);
+        for target in TARGETS {
+            let ours = self.memory.next_due(target).await;
+            assert_eq!(ours, self.journal.next_due(target).await);
+        }
+    }
+}
+
+async fn run(steps: Vec<Step>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World {
+        memory: Memory::new(1_000_000),
+        journal: open(folder.path()),
+        now_ms: NOW,
+        ids: Ids::default(),
+        leases: Vec::new(),
+    };
+    for (number, step) in steps.into_iter().enumerate() {
+        if matches!(step, Step::Reopen) {
+            world.journal.close().await;
+            world.journal = open(folder.path());
+        }
+        world.act(number, step).await;
+        world.compare().await;
+    }
+    world.journal.close().await;
+}
+
+fn settlement(how: u8, due_ms: i64) -> Settlement {
+    let reason = reason("status");
+    match how {
+        0 => Settlement::Done,
+        1 => Settlement::Retry { due_ms, reason },
+        2 => Settlement::Unknown { reason },
+        _ => Settlement::Bury { reason },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_journal_answers_as_the_store_in_memory(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(run(steps));
+    }
+}
