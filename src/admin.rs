@@ -1,19 +1,23 @@
-//! The admin listener: whether the process lives, and whether it can serve.
+//! The admin listener: whether the process lives, whether it can serve, and what it owes.
+
+mod deliveries;
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
-use serde_json::{Value, json};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Failure;
+use crate::inbound::Inbound;
 use crate::message::Body;
 use crate::outbound::{AccountHealth, Answer, Call, Outbound};
+use crate::store::Queue as _;
 use crate::telemetry::chain;
 use crate::token::Health;
 
@@ -21,20 +25,36 @@ use crate::token::Health;
 #[derive(Clone)]
 pub struct Admin {
     outbound: Arc<ArcSwap<Outbound>>,
+    inbound: Option<Arc<ArcSwap<Inbound>>>,
     drain: CancellationToken,
 }
 
 impl Admin {
-    /// Tells of `outbound`, and that `drain` has begun.
-    pub fn new(outbound: Arc<ArcSwap<Outbound>>, drain: CancellationToken) -> Self {
-        Self { outbound, drain }
+    /// Tells of both bridges, and that `drain` has begun.
+    pub fn new(
+        outbound: Arc<ArcSwap<Outbound>>,
+        inbound: Option<Arc<ArcSwap<Inbound>>>,
+        drain: CancellationToken,
+    ) -> Self {
+        Self {
+            outbound,
+            inbound,
+            drain,
+        }
     }
 
-    fn answer(&self, method: &Method, path: &str) -> Result<Response<Body>, Failure> {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
+        let (head, body) = request.into_parts();
+        let (method, path) = (&head.method, head.uri.path());
+        if let Some(rest) = path.strip_prefix("/deliveries") {
+            let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
+            let asked = (rest, head.uri.query().unwrap_or_default());
+            return deliveries::answer(&inbound, method, asked, body).await;
+        }
         let reply = match path {
             "/" => text(INDEX),
             "/livez" => document(StatusCode::OK, &json!({ "alive": true })),
-            "/readyz" => self.ready(),
+            "/readyz" => self.ready().await,
             _ => return Err(Failure::Operation),
         };
         if !matches!(*method, Method::GET | Method::HEAD) {
@@ -45,30 +65,52 @@ impl Admin {
         Ok(reply)
     }
 
-    /// Ready means: a call that names no account has a fair chance. The other accounts are listed;
-    /// they answer their own calls with a clear failure.
-    fn ready(&self) -> Response<Body> {
-        let outbound = self.outbound.load();
+    /// Ready means: a call that names no account has a fair chance, and a push can be stored. The
+    /// other accounts are listed; they answer their own calls with a clear failure.
+    async fn ready(&self) -> Response<Body> {
+        let outbound = self.outbound.load_full();
         let health = outbound.health();
         let draining = self.drain.is_cancelled();
         let default = health
             .iter()
             .find(|account| account.name == outbound.default_account);
-        let served = default.is_some_and(can_serve);
-        let ready = served && !draining;
-        let accounts: serde_json::Map<String, Value> = health
+        let journal = match &self.inbound {
+            None => None,
+            Some(inbound) => Some(inbound.load_full().store.probe().await),
+        };
+        let stores = !matches!(journal, Some(Err(_)));
+        let ready = default.is_some_and(can_serve) && stores && !draining;
+        let accounts: Map<String, Value> = health
             .iter()
             .map(|account| (account.name.clone(), describe(account)))
             .collect();
+        let mut told = json!({ "ready": ready, "draining": draining, "accounts": accounts });
+        if let (Some(told), Some(journal)) = (told.as_object_mut(), journal) {
+            let journal = match journal {
+                Ok(()) => json!({ "writable": true }),
+                Err(failure) => json!({ "writable": false, "reason": chain(&failure) }),
+            };
+            told.insert("journal".to_owned(), journal);
+            told.insert("receivers".to_owned(), self.receivers());
+        }
         let status = if ready {
             StatusCode::OK
         } else {
             StatusCode::SERVICE_UNAVAILABLE
         };
-        document(
-            status,
-            &json!({ "ready": ready, "draining": draining, "accounts": accounts }),
-        )
+        document(status, &told)
+    }
+
+    /// How each receiver is doing. One that is down does not make us unready: pushes are stored.
+    fn receivers(&self) -> Value {
+        let Some(inbound) = self.inbound.as_ref().map(|inbound| inbound.load_full()) else {
+            return Value::Null;
+        };
+        let described = inbound.delivery.targets().map(|target| {
+            let state = target.state();
+            (target.options().name.clone(), json!(state))
+        });
+        Value::Object(described.collect())
     }
 }
 
@@ -110,17 +152,27 @@ fn text(body: &str) -> Response<Body> {
 impl tower::Service<Call> for Admin {
     type Response = Answer;
     type Error = Infallible;
-    type Future = Ready<Result<Answer, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let Call { request, record } = call;
-        let outcome = self.answer(request.method(), request.uri().path());
-        ready(Ok(Answer { outcome, record }))
+        let admin = self.clone();
+        Box::pin(async move {
+            let Call {
+                request, record, ..
+            } = call;
+            let outcome = admin.answer(request).await;
+            Ok(Answer { outcome, record })
+        })
     }
 }
 
-const INDEX: &str = "pintle admin\n\n  /livez   the process answers\n  /readyz  calls can be served, with the state of each account\n";
+const INDEX: &str = "pintle admin
+
+  /livez       the process answers
+  /readyz      calls can be served and pushes stored, with the state of each account and receiver
+  /deliveries  what is owed to receivers; `pintle queue` asks here
+";

@@ -2,13 +2,15 @@
 
 mod reload;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,9 +18,12 @@ pub use reload::{Reloaded, watch};
 
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::outbound::{self, Account, Outbound};
-use crate::server::{self, BindFailure, Bound, Door};
+use crate::config::{Config, InboundOptions};
+use crate::delivery::{self, Delivery, Target};
+use crate::inbound::{self, Inbound, Opener, Senders};
+use crate::outbound::{self, Account, AccountOptions, Outbound};
+use crate::server::{self, BindFailure, Bound, Door, SharedTls};
+use crate::store::{Journal, OpenFault, Queue as _};
 
 /// Why the process does not start.
 #[derive(Debug, Error)]
@@ -26,88 +31,149 @@ pub enum StartFailure {
     /// A listener cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindFailure),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] OpenFault),
 }
 
 /// The running process.
 pub struct App {
     path: Option<PathBuf>,
     outbound: Arc<ArcSwap<Outbound>>,
+    inbound: Option<Arc<ArcSwap<Inbound>>>,
     /// What listeners were bound with, and which files are watched.
     settled: Mutex<Settled>,
     drain: CancellationToken,
     drain_max: Duration,
-    /// Connections, and calls whose downstream left.
-    serving: TaskTracker,
-    /// Tokens and upstream connections.
-    background: TaskTracker,
+    clock: Clock,
+    tasks: Tasks,
     addresses: Addresses,
 }
 
+/// Who owns what runs.
+#[derive(Clone, Default)]
+struct Tasks {
+    /// Connections, and calls whose downstream left.
+    serving: TaskTracker,
+    /// Attempts to deliver.
+    delivering: TaskTracker,
+    /// Tokens and upstream connections.
+    background: TaskTracker,
+}
+
 struct Settled {
-    listeners: [server::Options; 2],
+    listeners: Vec<(server::Options, SharedTls)>,
     files: Vec<PathBuf>,
 }
 
-/// Where the process listens; `None` where only a unix socket does.
+/// Where the process listens; `None` where only a unix socket does, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
     /// The local listener.
-    pub local: Option<std::net::SocketAddr>,
+    pub local: Option<SocketAddr>,
     /// The admin listener.
-    pub admin: Option<std::net::SocketAddr>,
+    pub admin: Option<SocketAddr>,
+    /// The public listener.
+    pub public: Option<SocketAddr>,
 }
 
 impl App {
-    /// Binds everything, then begins to serve: a port that is taken stops the start before
-    /// anything else happened. `path` is where a reload reads the settings again.
-    pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
+    /// Binds everything and opens the journal, then begins to serve: what cannot be used stops the
+    /// start before anything else happened. `path` is where a reload reads the settings again.
+    pub async fn start(mut config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
         let local = server::bind(&config.local).await?;
         let admin = server::bind(&config.admin).await?;
+        let public = match &config.inbound {
+            None => None,
+            Some(inbound) => Some(server::bind(&inbound.listener).await?),
+        };
+        let (clock, tasks) = (Clock::system(), Tasks::default());
+        let store = match &config.inbound {
+            None => None,
+            Some(inbound) => {
+                let journal = Journal::open(&inbound.journal)?;
+                // Whoever held a lease died with it. On a full disk they run out by themselves.
+                if let Err(failure) = journal.end_leases(clock.now_ms()).await {
+                    tracing::warn!(%failure, "leases of the last process could not be ended");
+                }
+                Some(Arc::new(journal))
+            }
+        };
         let addresses = Addresses {
             local: local.address(),
             admin: admin.address(),
+            public: public.as_ref().and_then(Bound::address),
         };
-        let background = TaskTracker::new();
         let settled = Settled {
-            listeners: [config.local.clone(), config.admin.clone()],
+            listeners: bound(&config, [Some(&local), Some(&admin), public.as_ref()]),
             files: config.files.clone(),
         };
+        let options = config.inbound.take();
+        let openers = openers(&config);
+        let default_account = config.default_account.clone();
         let drain_max = config.drain;
-        let outbound = Arc::new(ArcSwap::from_pointee(build(
-            config,
-            None,
-            (&Clock::system(), &background),
-        )));
+        let outbound = build(config, None, (&clock, &tasks.background));
+        let inbound = options.zip(store).map(|(options, store)| {
+            let parts = Parts {
+                openers,
+                default_account,
+                store,
+            };
+            let built = build_inbound(options, parts, None, (&clock, &tasks));
+            Arc::new(ArcSwap::from_pointee(built))
+        });
         let app = Self {
             path,
-            outbound,
+            outbound: Arc::new(ArcSwap::from_pointee(outbound)),
+            inbound,
             drain: CancellationToken::new(),
             drain_max,
-            serving: TaskTracker::new(),
-            background,
+            clock,
+            tasks,
             addresses,
             settled: Mutex::new(settled),
         };
-        app.serve(local, admin);
+        app.serve(local, admin, public);
         Ok(app)
     }
 
-    fn serve(&self, local: Bound, admin: Bound) {
-        let [local_options, admin_options] = self.settled().listeners.clone();
-        let service = outbound::Service(Arc::clone(&self.outbound));
-        let door = Door::new(service, &local_options, self.serving.clone());
-        let serving = server::serve(local, door, self.serving.clone(), self.drain.clone());
-        self.serving.spawn(serving);
-        let service = Admin::new(Arc::clone(&self.outbound), self.drain.clone());
-        let door = Door::new(service, &admin_options, self.serving.clone());
-        // The admin listener answers to the very end, so that a drain can be watched.
-        let serving = server::serve(
-            admin,
-            door,
-            self.background.clone(),
-            CancellationToken::new(),
-        );
-        self.background.spawn(serving);
+    fn serve(&self, local: Bound, admin: Bound, public: Option<Bound>) {
+        let options: Vec<server::Options> = self
+            .settled()
+            .listeners
+            .iter()
+            .map(|(options, _)| options.clone())
+            .collect();
+        let serving = &self.tasks.serving;
+        if let Some(options) = options.first() {
+            let service = outbound::Service(Arc::clone(&self.outbound));
+            let door = Door::new(service, options, serving.clone());
+            let listening = server::serve(local, door, serving.clone(), self.drain.clone());
+            serving.spawn(listening);
+        }
+        if let Some(options) = options.get(1) {
+            let service = Admin::new(
+                Arc::clone(&self.outbound),
+                self.inbound.clone(),
+                self.drain.clone(),
+            );
+            let door = Door::new(service, options, serving.clone());
+            // The admin listener answers to the very end, so that a drain can be watched.
+            let background = &self.tasks.background;
+            let never = CancellationToken::new();
+            background.spawn(server::serve(admin, door, background.clone(), never));
+        }
+        if let (Some(options), Some(bound), Some(inbound)) = (options.get(2), public, &self.inbound)
+        {
+            let service = inbound::Service(Arc::clone(inbound));
+            let door = Door::new(service, options, serving.clone());
+            let listening = server::serve(bound, door, serving.clone(), self.drain.clone());
+            serving.spawn(listening);
+            let sweeping = sweep(Arc::clone(inbound), self.clock.clone());
+            self.tasks
+                .background
+                .spawn(self.drain.clone().run_until_cancelled_owned(sweeping));
+        }
     }
 
     /// Where it listens.
@@ -120,16 +186,135 @@ impl App {
         self.outbound.load_full()
     }
 
+    /// What pushes go through at the moment, if they are taken.
+    pub fn inbound(&self) -> Option<Arc<Inbound>> {
+        self.inbound.as_ref().map(|inbound| inbound.load_full())
+    }
+
     /// Stops accepting at once. The future lets what is under way finish, and tells whether all of
     /// it did within the time that the settings allow.
     pub fn drain(&self) -> impl Future<Output = bool> {
         self.drain.cancel();
-        self.serving.close();
-        async { timeout(self.drain_max, self.serving.wait()).await.is_ok() }
+        let Tasks {
+            serving,
+            delivering,
+            ..
+        } = self.tasks.clone();
+        let inbound = self.inbound();
+        serving.close();
+        delivering.close();
+        let drain_max = self.drain_max;
+        async move {
+            if let Some(inbound) = &inbound {
+                inbound.delivery.stop();
+            }
+            let all = async {
+                serving.wait().await;
+                delivering.wait().await;
+            };
+            let whole = timeout(drain_max, all).await.is_ok();
+            if let Some(inbound) = inbound {
+                inbound.store.close().await;
+            }
+            whole
+        }
     }
 
     fn settled(&self) -> std::sync::MutexGuard<'_, Settled> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each listener as it was bound: local, admin, public.
+fn bound(config: &Config, bound: [Option<&Bound>; 3]) -> Vec<(server::Options, SharedTls)> {
+    let public = config.inbound.as_ref().map(|inbound| &inbound.listener);
+    let options = [Some(&config.local), Some(&config.admin), public];
+    options
+        .into_iter()
+        .zip(bound)
+        .filter_map(|(options, bound)| Some((options?.clone(), bound?.tls())))
+        .collect()
+}
+
+/// What opens sealed pushes, taken from the accounts.
+fn openers(config: &Config) -> BTreeMap<String, Opener> {
+    let opener = |account: &AccountOptions| Opener {
+        sealing: account.sealing.clone(),
+        keys: account.keys.clone(),
+    };
+    config
+        .accounts
+        .iter()
+        .map(|account| (account.name.clone(), opener(account)))
+        .collect()
+}
+
+/// What the inbound path takes from elsewhere.
+struct Parts {
+    openers: BTreeMap<String, Opener>,
+    default_account: String,
+    store: Arc<Journal>,
+}
+
+/// Makes the inbound path of a configuration. Receivers that did not change go on as they are.
+fn build_inbound(
+    options: InboundOptions,
+    parts: Parts,
+    before: Option<&Inbound>,
+    (clock, tasks): (&Clock, &Tasks),
+) -> Inbound {
+    let Parts {
+        openers,
+        default_account,
+        store,
+    } = parts;
+    let known = before.filter(|before| {
+        let targets = before.delivery.targets().map(Target::options);
+        targets.eq(options.receivers.iter())
+    });
+    let delivery = known.map_or_else(
+        || {
+            let means = delivery::Means {
+                store: Arc::clone(&store),
+                clock: clock.clone(),
+                tasks: tasks.delivering.clone(),
+            };
+            let targets = options.receivers.into_iter();
+            let targets = targets.map(|options| Target::new(options, &tasks.background));
+            Arc::new(Delivery::new(targets.collect(), &means))
+        },
+        |before| Arc::clone(&before.delivery),
+    );
+    let senders = before.map_or_else(
+        || Arc::new(Senders::new(options.failures_max)),
+        |before| Arc::clone(&before.senders),
+    );
+    Inbound {
+        hooks: options.hooks,
+        accounts: openers,
+        default_account,
+        store,
+        delivery,
+        senders,
+        url: options.url,
+        proxies: options.proxies,
+        clock: clock.clone(),
+        retention: options.retention,
+        body_bytes_max: usize::try_from(options.listener.limits.body_bytes_max)
+            .unwrap_or(usize::MAX),
+    }
+}
+
+/// Forgets what was kept long enough, for ever.
+async fn sweep(inbound: Arc<ArcSwap<Inbound>>, clock: Clock) {
+    loop {
+        let current = inbound.load_full();
+        let swept = current.store.sweep(current.retention, clock.now_ms()).await;
+        drop(current);
+        // As long as there is much to forget, it goes on at once.
+        if !matches!(swept, Ok(1..)) {
+            sleep(SWEEP_EVERY).await;
+        }
     }
 }
 
@@ -172,3 +357,5 @@ fn build(
         clock: clock.clone(),
     }
 }
+
+const SWEEP_EVERY: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod print;
+mod queue;
 mod routes;
 mod sandbox;
 mod seal;
@@ -78,6 +79,10 @@ enum Command {
         pintle open airudder --as callback -H 'Signed: 6956…' captured.txt"
     )]
     Open(seal::OpenArguments),
+    /// See and change what is owed to receivers
+    #[command(after_help = "Examples:\n  pintle queue list --state buried\n  \
+        pintle queue replay --state buried --route workflow.call_finished --yes")]
+    Queue(queue::QueueArguments),
     /// Print the local endpoint as an OpenAPI 3.1 document
     #[command(after_help = "Example:\n  pintle openapi > pintle.openapi.json")]
     Openapi(ConfigArgument),
@@ -181,6 +186,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
+        Command::Queue(arguments) => queue::run(arguments).await,
         Command::Openapi(config) => routes::openapi(&config),
     }
 }

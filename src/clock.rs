@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// A second of wall time, counted from 1970-01-01T00:00:00Z.
 pub type UnixSecond = i64;
 
+/// A millisecond of wall time, counted from 1970-01-01T00:00:00Z.
+pub type UnixMs = i64;
+
 /// The wall clock. Clones show the same time; a test can turn it.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -24,15 +27,20 @@ impl Clock {
         }
     }
 
-    /// The second that it is. A system clock before 1970 shows 1970.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    /// The second that it is.
     pub fn now(&self) -> UnixSecond {
+        self.now_ms().div_euclid(1000)
+    }
+
+    /// The millisecond that it is. A system clock before 1970 shows 1970.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn now_ms(&self) -> UnixMs {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let seconds = since.map_or(0, |since| since.as_secs());
+        let millis = since.map_or(0, |since| since.as_millis());
         let ahead_s = self.ahead_s.load(Ordering::Relaxed);
-        i64::try_from(seconds)
-            .unwrap_or(UnixSecond::MAX)
-            .saturating_add(ahead_s)
+        i64::try_from(millis)
+            .unwrap_or(UnixMs::MAX)
+            .saturating_add(ahead_s.saturating_mul(1000))
     }
 
     /// Turns it on by some seconds, for everyone who shares it.

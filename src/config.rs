@@ -6,11 +6,13 @@
 
 mod account;
 mod files;
+mod inbound;
 mod keyring;
 mod listener;
 mod secret;
 mod settings;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +20,13 @@ use std::time::Duration;
 pub use files::{Signature, embedded};
 pub use keyring::of_references as keyring;
 
+use crate::delivery::TargetOptions;
+use crate::inbound::{Hooks, TrustedProxies};
 use crate::outbound::{self, AccountOptions, Credentials};
 use crate::policy::Policies;
 use crate::route::Catalogue;
 use crate::server;
+use crate::store::{self, Retention};
 use crate::token::Pace;
 use crate::yaml::{Fault, Faults, parse};
 
@@ -32,6 +37,8 @@ pub struct Config {
     pub local: server::Options,
     /// The admin listener.
     pub admin: server::Options,
+    /// The inbound bridge, if there is one.
+    pub inbound: Option<InboundOptions>,
     /// The accounts.
     pub accounts: Vec<AccountOptions>,
     /// The account of calls that name none.
@@ -52,6 +59,27 @@ pub struct Config {
     pub policies: Arc<Policies>,
     /// The files that this came from.
     pub files: Vec<PathBuf>,
+}
+
+/// What the settings say of the inbound path.
+#[derive(Debug)]
+pub struct InboundOptions {
+    /// The public listener.
+    pub listener: server::Options,
+    /// How senders see us.
+    pub url: String,
+    /// Whose word about the sender's address counts.
+    pub proxies: TrustedProxies,
+    /// How many pushes of one sender a minute may fail to be proved.
+    pub failures_max: NonZeroU32,
+    /// Where events are kept.
+    pub journal: store::Options,
+    /// How long what was delivered or given up is kept.
+    pub retention: Retention,
+    /// Who gets them.
+    pub receivers: Vec<TargetOptions>,
+    /// The pushes that are taken.
+    pub hooks: Hooks,
 }
 
 /// How the log is written.

@@ -12,6 +12,7 @@ mod encoding;
 mod handshake;
 mod iv;
 mod keyring;
+mod proven;
 mod scheme;
 mod signer;
 mod verifier;
@@ -22,6 +23,7 @@ pub use cbc::{AesCbc, CbcOptions, IvPlace, MacKey, MacPlace};
 pub use encoding::{ENCODINGS, Encoding};
 pub use handshake::{DescribedHandshake, HANDSHAKES, Handshake, HandshakeReply};
 pub use keyring::{Keyring, NamedKey};
+pub use proven::Proven;
 pub use scheme::{Described, Keys, SCHEMES, Scheme};
 pub use signer::{SignFailure, Signer};
 pub use verifier::{
@@ -31,7 +33,16 @@ pub use verifier::{
     TimestampPlace, TimestampUnit, VERIFIERS, Verifier,
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
+pub(crate) use encoding::hex;
 use thiserror::Error;
+
+/// SHA-256 of a text.
+pub fn sha256(text: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, text).as_ref());
+    bytes
+}
 
 /// A sealed payload, with what has to travel beside it.
 #[derive(Debug, PartialEq, Eq)]

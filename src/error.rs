@@ -15,11 +15,12 @@ use thiserror::Error;
 pub use problem::problem;
 pub use table::{Blame, Description, TABLE};
 
-use crate::crypto::{OpenFailure, SealFailure};
+use crate::crypto::{OpenFailure, ProofFailure, SealFailure};
 use crate::message::BodyFault;
 use crate::message::framing::FramingFault;
 use crate::message::target::TargetFault;
 use crate::route::Line;
+use crate::store::StoreFailure;
 use crate::token::NoToken;
 use crate::upstream::SendFailure;
 
@@ -118,9 +119,41 @@ pub enum Failure {
     /// The platform's reply broke off while it was read.
     #[error("the platform's reply broke off")]
     Reply(#[source] BodyFault),
+    /// No push comes here.
+    #[error("there is nothing here")]
+    NoHook,
+    /// Too many pushes of the sender were not proved.
+    #[error("too many pushes were refused: wait")]
+    SenderHeldBack {
+        /// When the next push may be tried, from now.
+        retry_in: Duration,
+    },
+    /// The push is not proved, or cannot be opened. Why is for the log alone.
+    #[error("the push is refused")]
+    NotProven(#[source] NotProven),
+    /// The push cannot be read.
+    #[error("the push cannot be read: {0}")]
+    Malformed(&'static str),
+    /// Another push had the same key and another body.
+    #[error("another push with the same key and another body came before")]
+    PushConflict,
+    /// The push cannot be stored.
+    #[error("the push cannot be stored now")]
+    Store(#[source] StoreFailure),
     /// A fault of ours.
     #[error("the gateway failed")]
     Internal,
+}
+
+/// Why a push is not taken for its sender's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotProven {
+    /// Its proof is none.
+    #[error("{0}")]
+    Proof(ProofFailure),
+    /// It is sealed and does not open.
+    #[error("it cannot be opened: {0}")]
+    Open(OpenFailure),
 }
 
 /// What in a call stands in the way of sealing it.
@@ -163,13 +196,16 @@ impl Failure {
     /// When trying again can help, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(NoToken::LoginFailed { retry_in, .. }) | Self::HeldBack { retry_in } => {
-                Some(*retry_in)
-            }
-            Self::Overloaded | Self::Draining => Some(Duration::from_secs(1)),
-            Self::Upstream(SendFailure::Crowded | SendFailure::NoPlace) => {
+            Self::Token(NoToken::LoginFailed { retry_in, .. })
+            | Self::HeldBack { retry_in }
+            | Self::SenderHeldBack { retry_in } => Some(*retry_in),
+            Self::Overloaded
+            | Self::Draining
+            | Self::Store(StoreFailure::Crowded)
+            | Self::Upstream(SendFailure::Crowded | SendFailure::NoPlace) => {
                 Some(Duration::from_secs(1))
             }
+            Self::Store(_) => Some(Duration::from_secs(30)),
             _ => None,
         }
     }

@@ -15,6 +15,10 @@ pub mod server;
 
 pub mod admin;
 
+pub mod inbound;
+
+pub mod delivery;
+
 pub mod outbound;
 
 pub mod error;

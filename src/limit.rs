@@ -1,6 +1,6 @@
 //! How often something may happen: by the generic cell rate algorithm (GCRA), of `governor`.
 //!
-//! So far only for failures: who sends too many texts that cannot be opened has to wait.
+//! When a failure is told tells nothing. Who fails too often has to wait; who may send so much a second is held to it.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,7 @@ use governor::clock::{Clock, DefaultClock, Reference as _};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use tokio::time::{Instant, sleep};
 
 /// The failures of one sender: a few are its right, more than that make it wait.
 pub struct FailureLimit<C: Clock = DefaultClock> {
@@ -55,6 +56,36 @@ impl<C: Clock + Clone> FailureLimit<C> {
     }
 }
 
+/// So many a second, and no more: the rest waits its turn.
+pub struct Rate(RateLimiter<NotKeyed, InMemoryState, DefaultClock>);
+
+impl Rate {
+    /// This many a second, of which as many may come at once.
+    pub fn per_second(max: NonZeroU32) -> Self {
+        Self(RateLimiter::direct(Quota::per_second(max)))
+    }
+
+    /// Waits until one more may come.
+    pub async fn turn(&self) {
+        while let Err(until) = self.0.check() {
+            sleep(until.wait_time_from(DefaultClock::default().now())).await;
+        }
+    }
+}
+
+/// When a failure is told: on the next tick of a clock that began when the text was whole, so that
+/// how long the opening took does not tell how far it came. The tick is longer than the opening of
+/// a text of that length takes.
+pub fn told_at(begun: Instant, len: usize, now: Instant) -> Instant {
+    let tick_ms = TICK_MS + u64::try_from(len / BYTES_A_MS).unwrap_or(0);
+    let elapsed_ms = u64::try_from((now - begun).as_millis()).unwrap_or(0);
+    begun + Duration::from_millis((elapsed_ms / tick_ms + 1) * tick_ms)
+}
+
+const TICK_MS: u64 = 10;
+/// A tenth of what a slow machine opens in a millisecond.
+const BYTES_A_MS: usize = 32 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +109,23 @@ mod tests {
         assert_eq!(limit.wait(), None, "one more is borne every ten seconds");
         limit.note();
         assert!(limit.wait().is_some());
+    }
+
+    #[test]
+    fn a_failure_is_told_on_the_tick() {
+        let begun = Instant::now();
+        let told_ms = |len, elapsed_ms| {
+            let now = begun + Duration::from_millis(elapsed_ms);
+            (told_at(begun, len, now) - begun).as_millis()
+        };
+        for (len, elapsed_ms, expected) in [
+            (0, 0, 10),
+            (100, 9, 10),
+            (100, 10, 20),
+            (16 << 20, 0, 522),
+            (16 << 20, 60, 522),
+        ] {
+            assert_eq!(told_ms(len, elapsed_ms), expected, "{len} {elapsed_ms}");
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! What turns one document into another. So far: selectors of a single value and of members.
+//! What turns one document into another. So far: selectors.
 
 pub mod pick;
+pub mod scope;
 pub mod selector;
 
 pub use pick::{NotJson, Scalar, pick};
+pub use scope::{Scope, ScopeQuery};
 pub use selector::{MemberQuery, SingularQuery};

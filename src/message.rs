@@ -6,7 +6,9 @@ pub mod body;
 pub mod framing;
 pub mod header;
 pub mod id;
+pub mod peer;
 pub mod target;
 
 pub use body::{Body, BodyFault};
 pub use id::RequestId;
+pub use peer::{Certificate, Peer};

@@ -29,7 +29,7 @@ pub use account::{Account, AccountHealth, AccountOptions, OtherOptions};
 
 use crate::clock::Clock;
 use crate::error::Failure;
-use crate::message::Body;
+use crate::message::{Body, Peer};
 use crate::outbound::account::Way;
 use crate::outbound::find::Destination;
 use crate::outbound::repeat::Repeatable;
@@ -44,6 +44,8 @@ use crate::upstream::Purpose;
 pub struct Call {
     /// What was asked.
     pub request: Request<Body>,
+    /// Who asked.
+    pub peer: Peer,
     /// What is known of it so far.
     pub record: Record,
 }
@@ -286,6 +288,7 @@ impl tower::Service<Call> for Service {
         Box::pin(async move {
             let Call {
                 request,
+                peer: _,
                 mut record,
             } = call;
             let outcome = outbound.call(request, &mut record).await;

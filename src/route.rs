@@ -3,4 +3,5 @@
 pub mod catalogue;
 pub mod openapi;
 
-pub use catalogue::{Catalogue, Effect, Entry, Kind, Line};
+pub(crate) use catalogue::SECRET;
+pub use catalogue::{Catalogue, Differing, Effect, Entry, Kind, Line, Once, StaticAnswer, Webhook};

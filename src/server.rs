@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 pub use door::Door;
 pub use guard::Guard;
 pub use listen::{BindFailure, Bound, bind, serve};
@@ -54,22 +56,27 @@ pub struct Options {
     pub address: Option<SocketAddr>,
     /// A unix socket besides.
     pub unix: Option<PathBuf>,
-    /// Who may call by which name.
-    pub guard: Guard,
+    /// Who may call by which name; `None` where every call has to prove itself.
+    pub guard: Option<Guard>,
+    /// Paths may hold secrets: a record has none until whoever takes the call sets it.
+    pub hides_paths: bool,
     /// TLS, for the address.
     pub tls: Option<tls::Server>,
     /// Its limits.
     pub limits: Limits,
 }
 
-/// Where a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// The network, loopback included.
-    Tcp,
-    /// A unix socket, which no web page can reach.
-    Unix,
+/// Gives a listener that serves the certificate of other options; `false` where it has no TLS, or
+/// they do not.
+pub fn exchange_certificate(tls: &SharedTls, options: &Options) -> bool {
+    match (tls, &options.tls) {
+        (Some(shared), Some(server)) => {
+            shared.store(server.config());
+            true
+        }
+        _ => false,
+    }
 }
 
-/// Makes TLS configuration shareable among connections.
-type SharedTls = Option<Arc<rustls::ServerConfig>>;
+/// The TLS of a listener, exchanged when its certificate is. Connections keep what they began with.
+pub type SharedTls = Option<Arc<ArcSwap<rustls::ServerConfig>>>;

@@ -3,14 +3,16 @@
 //! Names of stages, fields and targets live here and nowhere else. No body, no header value and
 //! no query is ever among them.
 
+mod attempt;
 mod record;
 mod stage;
 
 use std::error::Error;
 use std::fmt::Write as _;
 
+pub use attempt::AttemptRecord;
 pub use record::Record;
-pub use stage::{STAGES, Stage, Timing};
+pub use stage::{OF_CALL, OF_PUSH, STAGES, Stage, Timing};
 
 /// The whole chain of an error's causes, for the log; never sent to anybody.
 pub fn chain(error: &dyn Error) -> String {

@@ -16,7 +16,7 @@ use pintle::crypto::{
 };
 use pintle::error::TABLE;
 use pintle::policy::Policies;
-use pintle::telemetry::STAGES;
+use pintle::telemetry::{OF_CALL, OF_PUSH, STAGES};
 use pintle::yaml::{Faults, Source};
 
 fn read(path: &str) -> String {
@@ -33,18 +33,23 @@ fn rows(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_life_of_a_call_has_the_stages_of_the_code() {
-    let text = read("docs/life-of-a-call.md");
-    let names: Vec<&str> = STAGES.iter().map(|(_, name, _)| *name).collect();
-    assert_eq!(rows(&text), names);
-    for (_, name, what) in STAGES {
-        assert!(
-            text.contains(&format!("| `{name}` | {what} |")),
-            "{name}: {what}"
-        );
+fn each_life_has_the_stages_of_the_code() {
+    for (document, of_path) in [
+        ("docs/life-of-a-call.md", &OF_CALL[..]),
+        ("docs/life-of-a-push.md", &OF_PUSH),
+    ] {
+        let text = read(document);
+        let stages = STAGES.iter().filter(|(stage, ..)| of_path.contains(stage));
+        let names: Vec<&str> = stages.clone().map(|(_, name, _)| *name).collect();
+        assert_eq!(rows(&text), names);
+        for (_, name, what) in stages {
+            let row = format!("| `{name}` | {what} |");
+            assert!(text.contains(&row), "{document}: {name}: {what}");
+        }
     }
     // Each stage is a step of the path, under the same name.
-    let path = read("src/outbound.rs") + &read("src/server/door.rs");
+    let files = ["src/outbound.rs", "src/inbound.rs", "src/server/door.rs"];
+    let path = files.map(read).concat();
     for (_, name, _) in STAGES {
         let step = path.lines().any(|line| {
             let comment = line.trim_start().strip_prefix("// ");
@@ -87,7 +92,7 @@ fn of_line(line: &str) -> &str {
 fn the_settings_document_names_every_key_that_the_code_reads() {
     let text = read("docs/settings.md");
     let mut keys = BTreeSet::new();
-    for file in ["account", "keyring", "listener", "settings"] {
+    for file in ["account", "inbound", "keyring", "listener", "settings"] {
         let mut code = read(&format!("src/config/{file}.rs"));
         code.retain(|c| !c.is_whitespace());
         for call in [
@@ -129,6 +134,8 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
         "app_key",
         "app_secret",
         "aes",
+        "app",
+        "callback_path",
     ];
     for line in block.lines() {
         let Some((key, _)) = of_line(line).split_once(':') else {

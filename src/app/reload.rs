@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{App, build};
-use crate::config::{self, Signature};
+use super::{App, Parts, build, build_inbound, openers};
+use crate::config::{self, Config, Signature};
+use crate::server::exchange_certificate;
 use crate::yaml::Fault;
 
 /// What came of a reload.
@@ -34,23 +35,50 @@ impl App {
             settled.files.dedup();
             return Reloaded::Refused(loaded.faults);
         };
-        let mut settled = self.settled();
-        let restart_for = settled
-            .listeners
-            .iter()
-            .zip([&config.local, &config.admin])
-            .filter(|(bound, wanted)| bound != wanted)
-            .map(|(bound, _)| bound.name)
-            .collect();
-        settled.files.clone_from(&config.files);
-        drop(settled);
+        let restart_for = self.resettle(&config);
+        let mut config = config;
+        let options = config.inbound.take();
+        let (openers, default_account) = (openers(&config), config.default_account.clone());
         let before = self.outbound.load_full();
-        self.outbound.store(Arc::new(build(
-            config,
-            Some(&before),
-            (&before.clock, &self.background),
-        )));
+        let built = build(config, Some(&before), (&self.clock, &self.tasks.background));
+        self.outbound.store(Arc::new(built));
+        if let Some((inbound, options)) = self.inbound.as_ref().zip(options) {
+            let before = inbound.load_full();
+            let parts = Parts {
+                openers,
+                default_account,
+                store: Arc::clone(&before.store),
+            };
+            let built = build_inbound(options, parts, Some(&before), (&self.clock, &self.tasks));
+            inbound.store(Arc::new(built));
+        }
         Reloaded::Done { restart_for }
+    }
+
+    /// Takes over what of the listeners can change while they serve, and tells which of them need
+    /// a restart for the rest.
+    fn resettle(&self, config: &Config) -> Vec<&'static str> {
+        let mut settled = self.settled();
+        settled.files.clone_from(&config.files);
+        let public = config.inbound.as_ref().map(|inbound| &inbound.listener);
+        let wanted = [Some(&config.local), Some(&config.admin), public];
+        let mut restart_for = Vec::new();
+        for (at, wanted) in wanted.into_iter().enumerate() {
+            match (settled.listeners.get_mut(at), wanted) {
+                (None, None) => {}
+                (None, Some(wanted)) => restart_for.push(wanted.name),
+                (Some((bound, _)), None) => restart_for.push(bound.name),
+                (Some((bound, tls)), Some(wanted)) => {
+                    if bound.tls != wanted.tls && exchange_certificate(tls, wanted) {
+                        bound.tls.clone_from(&wanted.tls);
+                    }
+                    if bound != wanted {
+                        restart_for.push(bound.name);
+                    }
+                }
+            }
+        }
+        restart_for
     }
 
     /// Brings a signature up to the files that count since a reload.

@@ -23,6 +23,24 @@ pub(super) fn body(bytes: &[u8]) {
     let _gone = to.write_all(bytes).and_then(|()| to.write_all(end));
 }
 
+/// Prints rows in columns as wide as their widest cell.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
+            .collect();
+        line(cells.join("  ").trim_end());
+    }
+}
+
 /// A reader that has gone (`pintle routes | head`) is no fault: there is nobody left to tell.
 fn put(to: &mut impl Write, text: &str) {
     let _gone = writeln!(to, "{text}");

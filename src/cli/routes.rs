@@ -77,20 +77,7 @@ fn table(entries: &[&Entry]) {
     let header = ["NAME", "METHOD", "PATH", "EFFECT", "SOURCE", "TITLE"].map(str::to_owned);
     let mut rows = vec![header];
     rows.extend(entries.iter().map(|entry| row(entry)));
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
-            .collect();
-        print::line(cells.join("  ").trim_end());
-    }
+    print::columns(&rows);
     let known = entries.iter().filter(|entry| entry.path.is_some()).count();
     print::line(&format!(
         "\n{} entries, {known} with a known path",

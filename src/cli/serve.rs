@@ -37,6 +37,7 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         settings = argument.described(),
         local = addresses.local.map(tracing::field::display),
         admin = addresses.admin.map(tracing::field::display),
+        public = addresses.public.map(tracing::field::display),
         "serving"
     );
     let name = signals.until_told_to_stop(&app, seen).await;
@@ -128,7 +129,10 @@ fn reload(app: &App, why: &'static str) {
 ///
 /// `setting` names what sets the address of a listener.
 pub(super) fn told(failure: &StartFailure, setting: impl Fn(&str) -> String) -> String {
-    let StartFailure::Bind(bind) = failure;
+    let bind = match failure {
+        StartFailure::Bind(bind) => bind,
+        StartFailure::Journal(fault) => return telemetry::chain(fault),
+    };
     match bind {
         BindFailure::Taken { name, place } => format!(
             "{bind}\n  another program listens on {place}, perhaps another pintle: stop it, or \

@@ -28,7 +28,8 @@ pub(super) fn read(
 ) -> Option<AccountOptions> {
     let faults = secrets.faults;
     let mut fields = Fields::open(node, faults)?;
-    let upstream = read_upstream(&mut fields, secrets);
+    let base = fields.required("base_url");
+    let upstream = read_upstream(&mut fields, "base_url", base, secrets);
     let loopback = upstream
         .as_ref()
         .is_none_or(|upstream| upstream.base.is_loopback());
@@ -82,11 +83,15 @@ pub(super) fn read(
     })
 }
 
-/// Reads the keys that every upstream has; the caller finishes the mapping.
-fn read_upstream(fields: &mut Fields<'_>, secrets: &mut Secrets<'_>) -> Option<upstream::Options> {
+/// Reads the keys that every upstream has, besides where it is; the caller finishes the mapping.
+pub(super) fn read_upstream(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    base: Option<BaseUrl>,
+    secrets: &mut Secrets<'_>,
+) -> Option<upstream::Options> {
     let faults = fields.faults();
-    let base: Option<BaseUrl> = fields.required("base_url");
-    if let (Some(base), Some(node)) = (&base, fields.node("base_url"))
+    if let (Some(base), Some(node)) = (&base, fields.node(key))
         && !base.is_tls()
         && !base.is_loopback()
     {
@@ -289,7 +294,8 @@ fn read_others(
         let Some(mut fields) = Fields::open(value, secrets.faults) else {
             continue;
         };
-        let upstream = read_upstream(&mut fields, secrets);
+        let base = fields.required("base_url");
+        let upstream = read_upstream(&mut fields, "base_url", base, secrets);
         let headers = fields
             .node("headers")
             .map(|node| read_headers(node, secrets));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::account::read_certificates;
 use super::secret::Secrets;
+use crate::policy::choice;
 use crate::server::{Guard, Limits, Options, tls};
 use crate::upstream::tls::TlsFault;
 use crate::yaml::{Bytes, Fault, Faults, Fields, Node};
@@ -31,7 +32,7 @@ pub(super) fn read(
     let allow_remote = fields.or("allow_remote", false);
     let tls = fields.node("tls").and_then(|node| read_tls(node, secrets));
     let limits = match fields.node("limits") {
-        Some(node) => read_limits(node, faults),
+        Some(node) => read_limits(node, LIMITS, faults),
         None => LIMITS,
     };
     if let (Some(node), Some(address)) = (listen, address)
@@ -50,7 +51,37 @@ pub(super) fn read(
         name,
         address,
         unix,
-        guard: Guard { hosts, origins },
+        guard: Some(Guard { hosts, origins }),
+        hides_paths: false,
+        tls,
+        limits,
+    }
+}
+
+/// Reads the keys of the public listener, where every push has to prove itself: any name and any
+/// address will do.
+pub(super) fn read_public(
+    name: &'static str,
+    fields: &mut Fields<'_>,
+    default: SocketAddr,
+    secrets: &mut Secrets<'_>,
+) -> Options {
+    let faults = fields.faults();
+    let address = Some(fields.or("listen", default));
+    let tls = fields.node("tls").and_then(|node| read_tls(node, secrets));
+    let mut limits = Limits {
+        body_bytes_max: 1 << 20,
+        ..LIMITS
+    };
+    if let Some(node) = fields.node("limits") {
+        limits = read_limits(node, limits, faults);
+    }
+    Options {
+        name,
+        address,
+        unix: None,
+        guard: None,
+        hides_paths: true,
         tls,
         limits,
     }
@@ -94,9 +125,32 @@ fn read_tls(node: &Node, secrets: &mut Secrets<'_>) -> Option<tls::Server> {
     let key = fields
         .required_node("key", "file:server.key")
         .and_then(|node| secrets.read(node));
+    let ca = fields
+        .node("client_ca")
+        .map(|node| read_certificates(node, secrets));
+    let clients = fields.node("clients").and_then(|node| {
+        if ca.is_none() {
+            secrets.faults.push(
+                Fault::at(node, "nothing says whose certificates clients may show")
+                    .help("add `client_ca: ca.pem`"),
+            );
+        }
+        choice(
+            node,
+            secrets.faults,
+            &[("required", true), ("optional", false)],
+        )
+    });
     fields.finish();
     let (certificate, key) = (certificate?, key?.secret);
-    match tls::Server::new(certificate, key) {
+    let clients = match ca {
+        None => None,
+        Some(ca) => Some(tls::Clients {
+            ca: ca?,
+            are_required: clients.unwrap_or(true),
+        }),
+    };
+    match tls::Server::new(certificate, key, clients) {
         Ok(server) => Some(server),
         Err(fault) => {
             let place = match &fault {
@@ -113,19 +167,19 @@ fn read_tls(node: &Node, secrets: &mut Secrets<'_>) -> Option<tls::Server> {
     }
 }
 
-fn read_limits(node: &Node, faults: &Faults) -> Limits {
+fn read_limits(node: &Node, default: Limits, faults: &Faults) -> Limits {
     let Some(mut fields) = Fields::open(node, faults) else {
-        return LIMITS;
+        return default;
     };
     let limits = Limits {
-        connections_max: fields.or("connections_max", LIMITS.connections_max),
-        calls_max: fields.or("calls_max", LIMITS.calls_max),
-        head_bytes_max: size(&mut fields, "head_bytes_max", LIMITS.head_bytes_max),
-        headers_max: fields.or("headers_max", LIMITS.headers_max),
-        target_bytes_max: size(&mut fields, "target_bytes_max", LIMITS.target_bytes_max),
-        body_bytes_max: fields.or("body_bytes_max", Bytes(LIMITS.body_bytes_max)).0,
-        head: fields.or("head", LIMITS.head),
-        body_idle: fields.or("body_idle", LIMITS.body_idle),
+        connections_max: fields.or("connections_max", default.connections_max),
+        calls_max: fields.or("calls_max", default.calls_max),
+        head_bytes_max: size(&mut fields, "head_bytes_max", default.head_bytes_max),
+        headers_max: fields.or("headers_max", default.headers_max),
+        target_bytes_max: size(&mut fields, "target_bytes_max", default.target_bytes_max),
+        body_bytes_max: fields.or("body_bytes_max", Bytes(default.body_bytes_max)).0,
+        head: fields.or("head", default.head),
+        body_idle: fields.or("body_idle", default.body_idle),
         http2_streams_max: u32::try_from(fields.or("http2_streams_max", HTTP2_STREAMS_MAX))
             .unwrap_or(u32::MAX),
     };

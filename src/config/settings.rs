@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::files::{embedded, read_folder};
 use super::secret::Secrets;
-use super::{Config, Log, account, listener};
+use super::{Config, Log, account, inbound, listener};
 use crate::outbound::{AccountOptions, Credentials, Limits};
 use crate::policy::{Policies, choice};
 use crate::route::Catalogue;
@@ -35,6 +35,7 @@ pub(super) fn read(
     let (local, credentials, limits) = local(fields.node("local"), &mut secrets);
     let admin = admin(fields.node("admin"), &mut secrets);
     let accounts = accounts(&mut fields, (&policies, &catalogue), &mut secrets);
+    let inbound = inbound::read(&mut fields, (&policies, &catalogue), &mut secrets);
     let default_account = default_account(&mut fields, node);
     check_loops(node, &accounts, [&local, &admin], faults);
     let pace = fields.node("token").map_or(PACE, |node| pace(node, faults));
@@ -44,6 +45,7 @@ pub(super) fn read(
     Some(Config {
         local,
         admin,
+        inbound,
         accounts,
         default_account: default_account?,
         credentials,

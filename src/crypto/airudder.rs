@@ -23,7 +23,7 @@ impl Airudder {
         self.encrypt(key, plain, &mut buffer)?;
         Ok(Sealed {
             text: Encoding::Base64.encode(&buffer),
-            digest: String::from_utf8(hex(digest(&SHA256, plain).as_ref())).ok(),
+            digest: Some(hex(digest(&SHA256, plain).as_ref())),
             iv: None,
             mac: None,
         })
@@ -39,7 +39,7 @@ impl Airudder {
         let mut buffer = Encoding::Base64.decode(text)?;
         self.decrypt(key, &mut buffer)?;
         let expected = hex(digest(&SHA256, &buffer).as_ref());
-        verify_slices_are_equal(&expected, beside.digest.unwrap_or_default())
+        verify_slices_are_equal(expected.as_bytes(), beside.digest.unwrap_or_default())
             .map_err(|_| OpenFailure::Digest)?;
         Ok(buffer)
     }

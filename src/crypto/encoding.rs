@@ -71,8 +71,8 @@ impl Encoding {
 }
 
 /// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> Vec<u8> {
-    Encoding::Hex.encode(bytes)
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    String::from_utf8(Encoding::Hex.encode(bytes)).unwrap_or_default()
 }
 
 fn hex_into(bytes: &[u8], text: &mut Vec<u8>) {

@@ -4,6 +4,7 @@ use super::{Failure, Unfit};
 use crate::crypto::SealFailure;
 use crate::message::BodyFault;
 use crate::message::framing::FramingFault;
+use crate::store::StoreFailure;
 use crate::token::{LoginFailure, NoToken};
 use crate::upstream::SendFailure;
 
@@ -105,6 +106,13 @@ table! {
     UPSTREAM_NONSENSE "upstream_nonsense" 502 Upstream "What the platform answered is not HTTP.";
     UPSTREAM_BROKEN "upstream_broken" 502 Upstream "The platform closed the connection without a whole reply.";
     UPSTREAM_TIMEOUT "upstream_timeout" 504 Upstream "The platform did not answer in time.";
+    NOTHING_HERE "nothing_here" 404 Downstream "There is nothing here.";
+    PUSH_REFUSED "push_refused" 403 Downstream "The push is refused.";
+    SENDER_HELD_BACK "sender_held_back" 429 Downstream "Too many pushes of this sender were refused: wait.";
+    PUSH_MALFORMED "push_malformed" 400 Downstream "The push cannot be read.";
+    PUSH_CONFLICT "push_conflict" 409 Downstream "A push with the same key and another body came before.";
+    STORE_UNAVAILABLE "store_unavailable" 503 Pintle "The push cannot be stored now: send it again later.";
+    STORE_CROWDED "store_crowded" 503 Pintle "Too many pushes wait to be stored: send it again soon.";
     INTERNAL "internal" 500 Pintle "The gateway failed: its log says why.";
 }
 
@@ -143,6 +151,13 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::Reply(BodyFault::Idle { .. }) => &UPSTREAM_TIMEOUT,
         Failure::Reply(BodyFault::TooLarge { .. }) => &REPLY_TOO_LARGE,
         Failure::Reply(_) => &UPSTREAM_BROKEN,
+        Failure::NoHook => &NOTHING_HERE,
+        Failure::NotProven(_) => &PUSH_REFUSED,
+        Failure::SenderHeldBack { .. } => &SENDER_HELD_BACK,
+        Failure::Malformed(_) => &PUSH_MALFORMED,
+        Failure::PushConflict => &PUSH_CONFLICT,
+        Failure::Store(StoreFailure::Crowded) => &STORE_CROWDED,
+        Failure::Store(_) => &STORE_UNAVAILABLE,
         Failure::Internal => &INTERNAL,
     }
 }

@@ -133,6 +133,11 @@ impl Proof {
         names
     }
 
+    /// Whether it looks at a secret segment of the path.
+    pub fn needs_path_secret(&self) -> bool {
+        self.rule.needs_path_secret()
+    }
+
     /// What checks pushes.
     pub fn verifier(&self, secrets: &Secrets) -> Result<Verifier, MissingSecret> {
         self.rule.verifier(secrets)
@@ -173,6 +178,14 @@ impl Rule {
             | Self::Ip(_)
             | Self::Digest(_)
             | Self::None => {}
+        }
+    }
+
+    fn needs_path_secret(&self) -> bool {
+        match self {
+            Self::PathSecret(_) => true,
+            Self::All(rules) | Self::Any(rules) => rules.iter().any(Self::needs_path_secret),
+            _ => false,
         }
     }
 

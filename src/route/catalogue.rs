@@ -3,8 +3,10 @@
 //! Nothing of the platform's paths is compiled in. An entry whose path is not known has none, and
 //! says so when it is called.
 
+mod example;
 mod file;
 mod find;
+mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use http::Method;
 
 pub use find::Found;
+pub(crate) use webhook::SECRET;
+pub use webhook::{Answer as StaticAnswer, Differing, Example, Once, PushPath, Webhook};
 
 use crate::policy::{Family, Policies, Provenance, SealingChoice};
 use crate::yaml::{Faults, Source};
@@ -49,6 +53,8 @@ pub struct Entry {
     pub effect: Effect,
     /// How its messages are sealed.
     pub sealing: SealingChoice,
+    /// What it is as a push, if the public listener takes it.
+    pub webhook: Option<Arc<Webhook>>,
     /// Pintle calls it by itself, and nobody else may.
     pub reserved: bool,
     /// The entry that this one is on the wire.

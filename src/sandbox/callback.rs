@@ -24,6 +24,8 @@ use crate::sandbox::{Shared, locked};
 
 /// The callbacks that were asked for, and what became of them.
 pub(super) struct Callbacks {
+    /// Where callbacks go that nobody asked for by hand, by kind.
+    follow: Vec<(&'static str, String)>,
     records: Shelf<Record>,
     under_way: usize,
 }
@@ -56,6 +58,7 @@ impl Callbacks {
     /// None yet.
     pub(super) fn new() -> Self {
         Callbacks {
+            follow: Vec::new(),
             records: Shelf::new(RECORDS_MAX),
             under_way: 0,
         }
@@ -78,15 +81,40 @@ impl Callbacks {
     /// Forgets what became of them; those under way go on.
     pub(super) fn clear(&mut self) {
         self.records = Shelf::new(RECORDS_MAX);
+        self.follow.clear();
     }
 }
 
-/// Starts to push a callback of `kind` to `to`; the answer is its id.
+/// Sends callbacks of `kind` to `to` from now on, whenever a row of a workflow was called.
+pub(super) fn follow(shared: &Shared, kind: &str, to: &str) -> Result<(), CallbackError> {
+    let target: Uri = to.parse().map_err(|_| CallbackError::Target)?;
+    loopback(&target).ok_or(CallbackError::Target)?;
+    let known = KINDS.iter().find(|known| known.0 == kind);
+    let (kind, _) = known.ok_or(CallbackError::Kind)?;
+    let mut callbacks = locked(&shared.callbacks);
+    callbacks.follow.retain(|(known, _)| known != kind);
+    callbacks.follow.push((kind, to.to_owned()));
+    Ok(())
+}
+
+/// Sends the callbacks of the rows that were called since the last time.
+pub(super) fn catch_up(shared: &Arc<Shared>) {
+    let called = locked(&shared.state).called();
+    let follow = locked(&shared.callbacks).follow.clone();
+    for row in &called {
+        for (kind, to) in &follow {
+            // Too many at once: the rest is not called back, as nobody waits for it here.
+            drop(start(shared, kind, to, Some((&row.workflow_id, row.row))));
+        }
+    }
+}
+
+/// Starts to push a callback of `kind` to `to`, about a row of a workflow; the answer is its id.
 pub(super) fn start(
     shared: &Arc<Shared>,
     kind: &str,
     to: &str,
-    workflow_id: Option<&str>,
+    about: Option<(&str, usize)>,
 ) -> Result<String, CallbackError> {
     let target: Uri = to.parse().map_err(|_| CallbackError::Target)?;
     let address = loopback(&target).ok_or(CallbackError::Target)?;
@@ -96,7 +124,7 @@ pub(super) fn start(
         .ok_or(CallbackError::Kind)?;
     let (id, body) = {
         let mut state = locked(&shared.state);
-        let scene = Scene::set(&mut state, workflow_id);
+        let scene = Scene::set(&mut state, about);
         (state.hex(1), sample(&scene))
     };
     {
@@ -240,7 +268,8 @@ struct Scene {
 }
 
 impl Scene {
-    fn set(state: &mut State, workflow_id: Option<&str>) -> Self {
+    fn set(state: &mut State, about: Option<(&str, usize)>) -> Self {
+        let (workflow_id, row) = (about.map(|(id, _)| id), about.map_or(0, |(_, row)| row));
         let (call_id, task_id) = (state.hex(2), state.hex(2));
         let (moment, seconds) = (state.moment(), state.seconds());
         let mut scene = Scene {
@@ -255,7 +284,7 @@ impl Scene {
         };
         if let Some(workflow) = state.workflows.find(&scene.workflow_id) {
             scene.workflow_name.clone_from(&workflow.name);
-            if let Some(row) = workflow.rows().first() {
+            if let Some(row) = workflow.rows().get(row) {
                 scene.callee.clone_from(&row.callee);
                 scene.call_id.clone_from(&row.call_id);
                 let case_id = row.fields.get("case_id").and_then(Value::as_str);

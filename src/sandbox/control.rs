@@ -56,6 +56,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, head: &Parts, body: Incoming) -
             good(&json!({ "cleared": true }))
         }
         ("POST", "/sandbox/callbacks") => start_callback(shared, &fields),
+        ("POST", "/sandbox/webhooks") => follow(shared, &fields),
         ("GET", "/sandbox/callbacks") => good(&locked(&shared.callbacks).list()),
         _ => refuse(
             StatusCode::NOT_FOUND,
@@ -102,7 +103,7 @@ fn start_callback(shared: &Arc<Shared>, fields: &Value) -> Reply {
         text("kind").unwrap_or_default(),
         text("to").unwrap_or_default(),
     );
-    match callback::start(shared, kind, to, text("workflow_id")) {
+    match callback::start(shared, kind, to, text("workflow_id").map(|id| (id, 0))) {
         Ok(id) => Reply::json(StatusCode::ACCEPTED, &json!({ "id": id })),
         Err(failure @ CallbackError::Busy) => {
             let mut reply = refuse(StatusCode::SERVICE_UNAVAILABLE, &failure.to_string());
@@ -111,6 +112,14 @@ fn start_callback(shared: &Arc<Shared>, fields: &Value) -> Reply {
                 .insert(RETRY_AFTER, HeaderValue::from_static("60"));
             reply
         }
+        Err(failure) => refuse(StatusCode::BAD_REQUEST, &failure.to_string()),
+    }
+}
+
+fn follow(shared: &Shared, fields: &Value) -> Reply {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    match callback::follow(shared, text("kind"), text("to")) {
+        Ok(()) => good(&json!({ "kind": text("kind"), "to": text("to") })),
         Err(failure) => refuse(StatusCode::BAD_REQUEST, &failure.to_string()),
     }
 }
@@ -218,6 +227,10 @@ const CALLS: &[(&str, &str)] = &[
     (
         "POST /sandbox/callbacks",
         r#"{"to": "http://127.0.0.1:PORT/...", "kind": KIND, "workflow_id": id?}"#,
+    ),
+    (
+        "POST /sandbox/webhooks",
+        r#"{"to": URL, "kind": KIND}: sent for each row that workflows get"#,
     ),
     ("GET /sandbox/callbacks", "the callbacks and their attempts"),
 ];

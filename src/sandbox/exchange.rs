@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
 use crate::sandbox::body::{Appetite, Cut, Intake, ReplyBody, Source, length};
+use crate::sandbox::callback;
 use crate::sandbox::control;
 use crate::sandbox::fault::{Damage, Fault, FaultError, Instead};
 use crate::sandbox::journal::BODY_KEPT_MAX;
@@ -77,6 +78,7 @@ pub(super) async fn exchange(
         _ => {}
     }
     let mut reply = reply(&shared, &head, &fault, (found, intake));
+    callback::catch_up(&shared);
     let cut = damage(&fault, &mut reply, &wire, head.version);
     entry.close(reply).send(fault.reply_rate, cut)
 }

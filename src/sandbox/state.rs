@@ -48,6 +48,16 @@ pub(super) struct State {
     pub(super) uploaded_bytes: u64,
     /// What made-up recordings consist of.
     pub(super) noise: Bytes,
+    /// Rows that were taken since somebody asked: each will have been called.
+    called: Vec<Called>,
+}
+
+/// A row of a workflow that was called.
+pub(super) struct Called {
+    /// The workflow.
+    pub(super) workflow_id: String,
+    /// Which of its rows, from 0.
+    pub(super) row: usize,
 }
 
 impl State {
@@ -72,6 +82,7 @@ impl State {
             messages: 0,
             uploaded_bytes: 0,
             noise: Bytes::from(noise),
+            called: Vec::new(),
         }
     }
 
@@ -157,6 +168,20 @@ impl State {
         }
     }
 
+    /// Notes that rows of a workflow will be called.
+    pub(super) fn call(&mut self, workflow_id: &str, rows: std::ops::Range<usize>) {
+        let room = CALLED_MAX.saturating_sub(self.called.len());
+        self.called.extend(rows.take(room).map(|row| Called {
+            workflow_id: workflow_id.to_owned(),
+            row,
+        }));
+    }
+
+    /// The rows that were called since the last time.
+    pub(super) fn called(&mut self) -> Vec<Called> {
+        std::mem::take(&mut self.called)
+    }
+
     /// Counts for the operator.
     pub(super) fn summary(&self) -> Value {
         let now = Instant::now();
@@ -185,6 +210,7 @@ impl State {
 
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const TOKEN_LETTERS: usize = 40;
+const CALLED_MAX: usize = 1_000;
 const GENERIC_LIFE: Duration = Duration::from_hours(1);
 /// 2026-01-01 00:00:00 +08:00.
 const YEAR_2026: u64 = 1_767_196_800;

@@ -98,6 +98,7 @@ fn create(state: &mut State, ask: &Ask<'_>) -> Outcome {
     let id = state.hex(ID_WORDS);
     let rows = take_rows(state, details);
     let workflow = Job::new(name, RUNNING, made, fields.0);
+    state.call(&id, 0..rows.len());
     state.workflows.put(id.clone(), workflow, rows);
     Ok(Answer::Data(json!({ "workflow_id": id })))
 }
@@ -113,9 +114,11 @@ fn add_rows(state: &mut State, ask: &Ask<'_>) -> Outcome {
     if workflow.status != RUNNING {
         return Err(Refusal::field("the workflow was stopped"));
     }
-    let details = checked_rows(details, workflow.rows().len())?;
+    let held = workflow.rows().len();
+    let details = checked_rows(details, held)?;
     let rows = take_rows(state, details);
     let added = rows.len();
+    state.call(&id, held..held.saturating_add(added));
     state.workflows.extend(&id, rows);
     Ok(Answer::Data(
         json!({ "workflow_id": id, "accepted": added }),

@@ -15,17 +15,17 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Limits;
 use super::body::limit;
 use super::detect::detect;
 use super::door::{Door, Inner};
 use super::gate::Gate;
 use super::stall::Stall;
-use super::{Limits, Origin};
-use crate::message::Body;
 use crate::message::framing::HeadLimits;
+use crate::message::{Body, Peer};
 
 /// Serves a connection to its end. `drain` lets it finish what is under way and then close.
-pub(super) async fn serve<S, I>(stream: S, door: Door<I>, from: Origin, drain: CancellationToken)
+pub(super) async fn serve<S, I>(stream: S, door: Door<I>, peer: Peer, drain: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     I: Inner,
@@ -42,10 +42,10 @@ where
     let stream = Stall::new(stream, limits.body_idle);
     let tasks = door.tasks();
     let service = service_fn(move |request: Request<Incoming>| {
-        let door = door.clone();
+        let (door, peer) = (door.clone(), peer.clone());
         async move {
             let request = request.map(|body| limit(body, limits.body_bytes_max, limits.body_idle));
-            let reply: Response<Body> = door.enter(request, from).await;
+            let reply: Response<Body> = door.enter(request, peer).await;
             Ok::<_, Infallible>(reply)
         }
     });

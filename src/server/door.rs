@@ -17,10 +17,10 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::{Guard, Limits, Options, Origin, abandon, gate};
+use super::{Guard, Limits, Options, abandon, gate};
 use crate::error::{Failure, problem};
 use crate::message::framing::FramingFault;
-use crate::message::{Body, BodyFault, RequestId, header};
+use crate::message::{Body, BodyFault, Peer, RequestId, header};
 use crate::outbound::{Answer, Call};
 use crate::telemetry::{Record, Stage};
 
@@ -52,7 +52,8 @@ pub struct Door<I> {
 
 struct Shared {
     name: &'static str,
-    guard: Guard,
+    guard: Option<Guard>,
+    hides_paths: bool,
     limits: Limits,
     calls: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -64,12 +65,14 @@ impl<I: Inner> Door<I> {
         let Options {
             name,
             guard,
+            hides_paths,
             limits,
             ..
         } = options;
         let shared = Shared {
             name,
             guard: guard.clone(),
+            hides_paths: *hides_paths,
             limits: *limits,
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             tasks,
@@ -89,10 +92,14 @@ impl<I: Inner> Door<I> {
     }
 
     /// Takes one request through the door and brings its reply back.
-    pub(super) async fn enter(&self, request: Request<Body>, from: Origin) -> Response<Body> {
+    pub(super) async fn enter(&self, request: Request<Body>, peer: Peer) -> Response<Body> {
         // The id comes first: whatever happens, the caller and the log can name the call.
         let id = RequestId::accept(request.headers().get(header::REQUEST_ID));
-        let path = request.uri().path().to_owned();
+        let path = if self.shared.hides_paths {
+            String::new()
+        } else {
+            request.uri().path().to_owned()
+        };
         let mut record = Record::new(self.shared.name, id, request.method().clone(), path);
         let is_http2 = request.version() == Version::HTTP_2;
         let (head, body) = request.into_parts();
@@ -103,7 +110,7 @@ impl<I: Inner> Door<I> {
         }
 
         // admit: refused before anything of the call is looked at, and before its body is read.
-        let admitted = self.admit(&head, from);
+        let admitted = self.admit(&head, &peer);
         record.timing.mark(Stage::Admit);
         let answer = match admitted {
             Err(failure) => Answer {
@@ -114,6 +121,7 @@ impl<I: Inner> Door<I> {
                 let begun = Arc::clone(&record.begun);
                 let call = Call {
                     request: Request::from_parts(head, body),
+                    peer,
                     record,
                 };
                 let inner = self.inner.clone();
@@ -138,7 +146,7 @@ impl<I: Inner> Door<I> {
     fn admit(
         &self,
         head: &Parts,
-        from: Origin,
+        peer: &Peer,
     ) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
         if let Some(fault) = gate::refused(&head.method, head.uri.path()) {
             return Err(Failure::Framing(fault));
@@ -151,7 +159,9 @@ impl<I: Inner> Door<I> {
                 allowed: SERVED.to_vec(),
             });
         }
-        self.shared.guard.check(head, from)?;
+        if let Some(guard) = &self.shared.guard {
+            guard.check(head, peer)?;
+        }
         if let Some(expect) = head.headers.get(EXPECT)
             && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
         {

@@ -10,8 +10,8 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 
-use super::Origin;
 use crate::error::Failure;
+use crate::message::Peer;
 
 /// Who may call a listener, and by which names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Guard {
 
 impl Guard {
     /// Lets a call through, or says what is wrong with it.
-    pub(super) fn check(&self, head: &Parts, from: Origin) -> Result<(), Failure> {
-        if from == Origin::Unix {
+    pub(super) fn check(&self, head: &Parts, peer: &Peer) -> Result<(), Failure> {
+        if peer.address.is_none() {
             return Ok(());
         }
         self.check_host(head)?;
@@ -76,10 +76,14 @@ fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn check(uri: &str, headers: &[(&'static str, &str)], from: Origin) -> Option<&'static str> {
+    fn check(uri: &str, headers: &[(&'static str, &str)], is_unix: bool) -> Option<&'static str> {
         let guard = Guard {
             hosts: vec!["pintle.internal".to_owned()],
             origins: vec!["https://tool.example".to_owned()],
+        };
+        let peer = Peer {
+            address: (!is_unix).then_some(IpAddr::from([127, 0, 0, 1])),
+            certificate: None,
         };
         let mut request = http::Request::builder().uri(uri);
         for (name, value) in headers {
@@ -87,7 +91,7 @@ mod tests {
         }
         let head = request.body(()).unwrap().into_parts().0;
         guard
-            .check(&head, from)
+            .check(&head, &peer)
             .err()
             .map(|failure| failure.description().code)
     }
@@ -102,7 +106,7 @@ mod tests {
             "[::1]:7",
             "pintle.internal",
         ] {
-            assert_eq!(check("/", &[("host", host)], Origin::Tcp), None, "{host}");
+            assert_eq!(check("/", &[("host", host)], false), None, "{host}");
         }
         for host in [
             "evil.example",
@@ -111,16 +115,12 @@ mod tests {
             "127.0.0.1.nip.io",
             "",
         ] {
-            let refused = check("/", &[("host", host)], Origin::Tcp);
+            let refused = check("/", &[("host", host)], false);
             assert_eq!(refused, Some("host_refused"), "{host}");
         }
-        assert_eq!(check("/", &[], Origin::Tcp), Some("host_refused"));
-        assert_eq!(check("/", &[("host", "anything")], Origin::Unix), None);
-        let absolute = check(
-            "http://evil.example/",
-            &[("host", "localhost")],
-            Origin::Tcp,
-        );
+        assert_eq!(check("/", &[], false), Some("host_refused"));
+        assert_eq!(check("/", &[("host", "anything")], true), None);
+        let absolute = check("http://evil.example/", &[("host", "localhost")], false);
         assert_eq!(absolute, Some("host_refused"));
     }
 
@@ -135,7 +135,7 @@ mod tests {
             ("sec-fetch-site", "same-site", true),
             ("sec-fetch-site", "none", false),
         ] {
-            let code = check("/", &[("host", "localhost"), (name, value)], Origin::Tcp);
+            let code = check("/", &[("host", "localhost"), (name, value)], false);
             assert_eq!(code == Some("origin_refused"), refused, "{name}: {value}");
         }
     }

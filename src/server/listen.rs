@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::door::{Door, Inner};
-use super::{Options, Origin, SharedTls, connection};
+use super::{Options, SharedTls, connection, tls};
+use crate::message::Peer;
 
 /// A listener that cannot be bound.
 #[derive(Debug, Error)]
@@ -67,7 +69,10 @@ pub async fn bind(options: &Options) -> Result<Bound, BindFailure> {
     Ok(Bound {
         tcp,
         unix,
-        tls: options.tls.as_ref().map(super::tls::Server::config),
+        tls: options
+            .tls
+            .as_ref()
+            .map(|tls| Arc::new(ArcSwap::new(tls.config()))),
     })
 }
 
@@ -107,6 +112,11 @@ impl Bound {
     pub fn address(&self) -> Option<SocketAddr> {
         self.tcp.as_ref().and_then(|tcp| tcp.local_addr().ok())
     }
+
+    /// Its TLS, to exchange the certificate while it serves.
+    pub fn tls(&self) -> SharedTls {
+        self.tls.clone()
+    }
 }
 
 /// Accepts until `drain`, then stops; each connection is a task of `tasks`.
@@ -136,29 +146,40 @@ type Shared<'s, I> = (&'s Door<I>, &'s TaskTracker, &'s CancellationToken);
 
 async fn accept_tcp<I: Inner>(
     listener: &TcpListener,
-    tls: SharedTls,
+    shared: SharedTls,
     places: &Arc<Semaphore>,
     (door, tasks, drain): Shared<'_, I>,
 ) {
-    let acceptor = tls.map(TlsAcceptor::from);
     while let Some(place) = place(places, drain).await {
         let Some(accepted) = unless(drain, listener.accept()).await else {
             return;
         };
-        let Some((stream, _)) = taken(accepted).await else {
+        let Some((stream, address)) = taken(accepted).await else {
             continue;
         };
         drop(stream.set_nodelay(true));
-        let (door, drain, acceptor) = (door.clone(), drain.clone(), acceptor.clone());
+        let mut peer = Peer {
+            address: Some(address.ip().to_canonical()),
+            certificate: None,
+        };
+        let acceptor = shared
+            .as_ref()
+            .map(|tls| TlsAcceptor::from(tls.load_full()));
+        let (door, drain) = (door.clone(), drain.clone());
         tasks.spawn(async move {
             let _place = place;
             let Some(acceptor) = acceptor else {
-                return connection::serve(stream, door, Origin::Tcp, drain).await;
+                return connection::serve(stream, door, peer, drain).await;
             };
             let head = door.limits().head;
             let handshake = timeout(head, acceptor.accept(stream));
             match unless(&drain, handshake).await {
-                Some(Ok(Ok(stream))) => connection::serve(stream, door, Origin::Tcp, drain).await,
+                Some(Ok(Ok(stream))) => {
+                    let shown = stream.get_ref().1.peer_certificates();
+                    let leaf = shown.and_then(|chain| chain.first());
+                    peer.certificate = leaf.map(|leaf| Arc::new(tls::certificate(leaf)));
+                    connection::serve(stream, door, peer, drain).await;
+                }
                 Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
                 Some(Err(_)) => tracing::debug!("a TLS handshake took too long"),
                 None => {}
@@ -182,7 +203,7 @@ async fn accept_unix<I: Inner>(
         let (door, drain) = (door.clone(), drain.clone());
         tasks.spawn(async move {
             let _place = place;
-            connection::serve(stream, door, Origin::Unix, drain).await;
+            connection::serve(stream, door, Peer::default(), drain).await;
         });
     }
 }

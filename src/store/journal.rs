@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod ledger;
+mod lock;
 mod mark;
 mod order;
 mod read;
@@ -14,10 +15,9 @@ mod schema;
 mod sweep;
 mod writer;
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
@@ -28,6 +28,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::journal::ledger::{Acted, Ledger};
+use crate::store::journal::lock::taken;
 use crate::store::journal::read::Where;
 use crate::store::journal::schema::{BURIED, DONE, UNKNOWN};
 use crate::store::journal::writer::{Task, Work, Writer, failure};
@@ -165,6 +166,13 @@ impl Journal {
             })),
             threads: Mutex::new(threads),
         })
+    }
+
+    /// Ends every lease; tells how many. For whoever has just opened it: a journal is one process's
+    /// alone, so whoever held a lease is dead.
+    pub async fn end_leases(&self, now_ms: UnixMs) -> Result<usize, StoreFailure> {
+        self.write(move |ledger| ledger.end_leases(None, UnixMs::MAX, now_ms))
+            .await
     }
 
     /// Takes nothing more, and waits until what was taken is done and the files are closed.
@@ -415,39 +423,6 @@ impl Drop for Handed {
     }
 }
 
-/// The lock of a folder, which is held as long as the file is open.
-fn taken(folder: &Path) -> Result<File, OpenFault> {
-    let unusable = |source| OpenFault::Folder {
-        folder: folder.to_owned(),
-        source,
-    };
-    // What lies in it is not for everyone's eyes.
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(unusable)?;
-    if let Some(parent) = folder.parent().filter(|parent| parent.is_dir()) {
-        // A folder that is gone after a failure of power takes with it what was acknowledged.
-        File::open(parent)
-            .and_then(|parent| parent.sync_all())
-            .map_err(unusable)?;
-    }
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join(LOCK))
-        .map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenFault::Taken {
-            folder: folder.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
-    }
-}
-
 /// A thread that holds the lock until it has ended.
 fn started(
     name: &str,
@@ -474,7 +449,6 @@ fn answering(connection: Connection, mut questions: mpsc::Receiver<Question>) ->
 }
 
 const FILE: &str = "journal.sqlite";
-const LOCK: &str = "lock";
 const QUESTIONS_MAX: usize = 1024;
 /// Deliveries changed in one transaction.
 const CHANGES: usize = 500;

@@ -28,6 +28,10 @@ pub struct Record {
     pub failure: Option<&'static str>,
     /// The failure with all its causes.
     pub cause: Option<String>,
+    /// The id of the event that a push became.
+    pub event: Option<String>,
+    /// The push was seen before.
+    pub is_repeat: bool,
     /// What the platform said.
     pub verdict: Option<&'static str>,
     /// The code in the platform's envelope.
@@ -58,6 +62,8 @@ impl Record {
             status: None,
             failure: None,
             cause: None,
+            event: None,
+            is_repeat: false,
             verdict: None,
             platform_code: None,
             attempts: 0,
@@ -91,6 +97,8 @@ impl Drop for Record {
             status = self.status,
             failure = self.failure,
             cause = self.cause,
+            event = self.event,
+            is_repeat = self.is_repeat.then_some(true),
             verdict = self.verdict,
             platform_code = self.platform_code,
             attempts = self.attempts,

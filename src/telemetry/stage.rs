@@ -11,20 +11,26 @@ use http::HeaderValue;
 pub enum Stage {
     /// The front door: framing, host, origin, limits.
     Admit,
-    /// Account and operation are found.
+    /// What is called is found.
     Find,
     /// The headers are cleaned and ours are added.
     Prepare,
     /// What the policy names is sealed.
     Seal,
+    /// The body is here.
+    Read,
+    /// The push is its sender's.
+    Prove,
     /// A token is at hand.
     Token,
     /// A connection to the platform is at hand.
     Connect,
     /// The call is sent, and the head of the reply is here.
     Send,
-    /// A sealed reply is opened.
+    /// What is sealed is opened.
     Open,
+    /// Mark and deliveries are stored.
+    Store,
     /// The reply is judged.
     Verdict,
     /// The reply is cleaned for the downstream.
@@ -32,23 +38,21 @@ pub enum Stage {
 }
 
 /// Every stage, in order, with its name and what happens in it.
-pub const STAGES: [(Stage, &str, &str); 10] = [
+pub const STAGES: [(Stage, &str, &str); 13] = [
     (
         Stage::Admit,
         "admit",
         "framing, host, origin and limits are checked at the front door",
     ),
-    (
-        Stage::Find,
-        "find",
-        "the account and the operation are found",
-    ),
+    (Stage::Find, "find", "what is called is found"),
     (
         Stage::Prepare,
         "prepare",
         "hop-by-hop and private headers go, the family's headers come",
     ),
     (Stage::Seal, "seal", "what the policy names is sealed"),
+    (Stage::Read, "read", "the body is here"),
+    (Stage::Prove, "prove", "the push is its sender's"),
     (
         Stage::Token,
         "token",
@@ -64,7 +68,12 @@ pub const STAGES: [(Stage, &str, &str); 10] = [
         "send",
         "the call is sent and the head of the reply is here",
     ),
-    (Stage::Open, "open", "a sealed reply is opened"),
+    (Stage::Open, "open", "what is sealed is opened"),
+    (
+        Stage::Store,
+        "store",
+        "mark and deliveries are stored, durably",
+    ),
     (
         Stage::Verdict,
         "verdict",
@@ -75,6 +84,30 @@ pub const STAGES: [(Stage, &str, &str); 10] = [
         "reply",
         "the reply is cleaned for the downstream",
     ),
+];
+
+/// The stages of a call, in order.
+pub const OF_CALL: [Stage; 10] = [
+    Stage::Admit,
+    Stage::Find,
+    Stage::Prepare,
+    Stage::Seal,
+    Stage::Token,
+    Stage::Connect,
+    Stage::Send,
+    Stage::Open,
+    Stage::Verdict,
+    Stage::Reply,
+];
+
+/// The stages of a push, in order.
+pub const OF_PUSH: [Stage; 6] = [
+    Stage::Admit,
+    Stage::Find,
+    Stage::Read,
+    Stage::Prove,
+    Stage::Open,
+    Stage::Store,
 ];
 
 /// What each stage of one call cost. A stage that comes twice (a call is repeated with a new

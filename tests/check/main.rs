@@ -12,6 +12,7 @@
 mod account;
 mod catalogue;
 mod file;
+mod inbound;
 mod listener;
 mod mutation;
 mod policy;

@@ -60,6 +60,8 @@ fn the_demo_tells_each_step_and_its_real_addresses() {
             FREE,
             "--admin",
             FREE,
+            "--public",
+            FREE,
             "--sandbox",
             FREE,
         ],
@@ -80,7 +82,7 @@ fn the_demo_tells_each_step_and_its_real_addresses() {
         "200 OK, refused",
         "403 Forbidden",
         "nothing: the call never left Pintle",
-        "Five calls, 1 login, and no credentials in any of them.",
+        "Five calls, 1 login, and no credentials in any of them; two callbacks",
     ] {
         assert!(
             ended.out.contains(step),
@@ -112,7 +114,7 @@ fn a_taken_address_is_told_with_the_way_out() {
     let (_held, address) = taken();
     let demo = |option: &str| {
         let mut arguments = vec!["demo", "--once"];
-        for other in ["--local", "--admin", "--sandbox"] {
+        for other in ["--local", "--admin", "--public", "--sandbox"] {
             arguments.extend([other, if other == option { &address } else { FREE }]);
         }
         pintle(folder.path(), &arguments)

@@ -20,6 +20,7 @@ pub struct Process {
     pub folder: TempDir,
     pub local: String,
     pub admin: String,
+    pub public: Option<String>,
 }
 
 impl Process {
@@ -30,10 +31,20 @@ impl Process {
 
     /// The same, with keys of the account besides.
     pub fn start_account(url: &str, of_account: &str, more: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("pintle.yaml");
         let more = format!("log: {{ format: json, level: debug }}\n{more}");
-        std::fs::write(&path, settings_of_account(url, of_account, &more)).unwrap();
+        let settings = settings_of_account(url, of_account, &more);
+        Self::start_in(TempDir::new().unwrap(), &settings)
+    }
+
+    /// Starts the gateway with whole settings, in a folder that may hold what the last one left.
+    pub fn start_in(folder: TempDir, settings: &str) -> Self {
+        let path = folder.path().join("pintle.yaml");
+        let log = if settings.contains("log:") {
+            ""
+        } else {
+            "log: { format: json }\n"
+        };
+        std::fs::write(&path, format!("{settings}\n{log}")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_pintle"))
             .args(["serve", "--config"])
             .arg(&path)
@@ -58,11 +69,15 @@ impl Process {
             folder,
             local: String::new(),
             admin: String::new(),
+            public: None,
         };
         let serving = process.logged("serving");
         let address = |key: &str| format!("http://{}", serving[key].as_str().unwrap());
         process.local = address("local");
         process.admin = address("admin");
+        process.public = serving["public"]
+            .as_str()
+            .map(|public| format!("http://{public}"));
         process
     }
 
@@ -94,6 +109,13 @@ impl Process {
 
     pub fn client(&self) -> Client {
         Client::new(&self.local)
+    }
+
+    /// Kills the process at once, and gives back the folder with what it left.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.wait();
+        std::mem::replace(&mut self.folder, TempDir::new().unwrap())
     }
 
     /// Sends a signal by its name: `TERM`, `HUP`.

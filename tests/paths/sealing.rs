@@ -133,7 +133,7 @@ async fn stage_with(options: Options, of_account: &str) -> Stage {
 }
 
 /// A folder with policies in it, changed.
-fn folder(change: impl Fn(String) -> String) -> TempDir {
+pub(crate) fn folder(change: impl Fn(String) -> String) -> TempDir {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("policies")).unwrap();
     for (name, text) in policy_files() {

@@ -175,6 +175,17 @@ impl Client {
             .await
     }
 
+    /// A `POST` to a server that may be gone; `None` where it is.
+    pub async fn try_post(&self, path: &str, body: &str) -> Option<StatusCode> {
+        let request = Request::post(format!("{}{path}", self.base))
+            .body(Full::new(Bytes::from(body.to_owned())))
+            .unwrap();
+        let reply = self.hyper.request(request).await.ok()?;
+        let status = reply.status();
+        reply.into_body().collect().await.ok()?;
+        Some(status)
+    }
+
     pub async fn send_bytes(
         &self,
         method: &str,

@@ -13,13 +13,13 @@ use rustls::{RootCertStore, ServerConfig};
 use crate::support::{Stage, sandbox_options, settings_of_account};
 
 /// A CA and what it has signed, as PEM files in a folder.
-struct Authority {
+pub(crate) struct Authority {
     folder: tempfile::TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params
             .distinguished_name
@@ -32,7 +32,7 @@ impl Authority {
     }
 
     /// Signs a certificate for a name; writes `NAME.pem` and `NAME.key`.
-    fn sign(&self, file: &str, host: &str) {
+    pub(crate) fn sign(&self, file: &str, host: &str) {
         let key = KeyPair::generate().unwrap();
         let mut params =
             CertificateParams::new(vec![host.to_owned(), "127.0.0.1".to_owned()]).unwrap();
@@ -49,7 +49,7 @@ impl Authority {
         std::fs::read(self.folder.path().join(name)).unwrap()
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 

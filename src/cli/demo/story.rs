@@ -1,5 +1,7 @@
 //! What the demo does and tells: real calls by an ordinary HTTP client, and what became of them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, Request, Response};
@@ -8,7 +10,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
+use super::receiver::Receiver;
+use super::{SECRET, Scene};
 use crate::app::App;
 use crate::cli::print;
 use crate::message::{Body, BodyFault, header};
@@ -34,7 +39,8 @@ struct Reply {
 }
 
 /// Makes the calls one after the other and tells of each.
-pub(super) async fn tell(sandbox: &Sandbox, app: &App) -> Result<(), Failure> {
+pub(super) async fn tell(scene: &Scene) -> Result<(), Failure> {
+    let Scene { sandbox, app, .. } = scene;
     let local = local(app);
     let ink = Ink {
         on: print::colour_on_stdout(),
@@ -58,18 +64,22 @@ pub(super) async fn tell(sandbox: &Sandbox, app: &App) -> Result<(), Failure> {
         .pointer("/data/workflow_id")
         .and_then(Value::as_str)
         .unwrap_or("");
+    teller.ask_for_callbacks(app).await?;
     teller.step(3, &add_rows(workflow)).await?;
     teller.step(4, &refused(workflow)).await?;
     teller.step(5, &reserved()).await?;
+    teller.tell_delivery(6, &scene.receiver).await?;
     let logins = sandbox.logins();
     print::line(&format!(
-        "Five calls, {logins} login, and no credentials in any of them."
+        "Five calls, {logins} login, and no credentials in any of them; two callbacks, stored \
+         before the platform was answered, and delivered."
     ));
     Ok(())
 }
 
 /// What is left to try while both servers stay up.
-pub(super) fn farewell(sandbox: &Sandbox, app: &App) {
+pub(super) fn farewell(scene: &Scene) {
+    let Scene { sandbox, app, .. } = scene;
     let local = local(app);
     let admin = app
         .addresses()
@@ -194,6 +204,57 @@ impl Teller<'_> {
         }
         print::line("");
         Ok(reply)
+    }
+
+    /// Tells the sandbox to call back when a call has finished.
+    async fn ask_for_callbacks(&self, app: &App) -> Result<(), Failure> {
+        let public = app.addresses().public.ok_or("no public listener")?;
+        let to = format!("http://{public}/callback/{SECRET}/workflow/call-finished");
+        let wish = json!({ "kind": "call_finished", "to": to }).to_string();
+        let request = Request::post(format!("{}/sandbox/webhooks", self.sandbox.url()));
+        let request = request.body(Full::new(Bytes::from(wish)))?;
+        let reply = read(self.client.request(request).await?).await?;
+        if reply.head.status.is_success() {
+            Ok(())
+        } else {
+            Err("the sandbox does not call back".into())
+        }
+    }
+
+    /// Tells what became of the callbacks.
+    async fn tell_delivery(&self, number: usize, receiver: &Receiver) -> Result<(), Failure> {
+        let ink = self.ink;
+        print::line(&format!(
+            "{} {}",
+            ink.bold(&format!("{number}. The platform calls back.")),
+            ink.dim("proved, stored, answered, and then delivered to your own system"),
+        ));
+        let delivered = timeout(DELIVERED_MAX, receiver.wait_for(2)).await;
+        let delivered = delivered.map_err(|_| "the callbacks were not delivered")?;
+        self.row(
+            "platform",
+            "POST /callback/••••/workflow/call-finished, twice",
+        );
+        for delivery in &delivered {
+            let header = |name: &str| {
+                let value = delivery.headers.get(name);
+                value.and_then(|value| value.to_str().ok()).unwrap_or("-")
+            };
+            self.row(
+                "your system",
+                &format!("{}, {}", header("webhook-id"), header("x-pintle-route")),
+            );
+            self.row(
+                "",
+                &shorten(&format!(
+                    "webhook-signature: {}",
+                    header("webhook-signature")
+                )),
+            );
+            self.row("", &shorten(&String::from_utf8_lossy(&delivery.body)));
+        }
+        print::line("");
+        Ok(())
     }
 
     fn row(&self, name: &str, text: &str) {
@@ -350,4 +411,5 @@ impl Ink {
 }
 
 const REPLY_MAX: usize = 1 << 20;
+const DELIVERED_MAX: Duration = Duration::from_secs(20);
 const LINE_MAX: usize = 110;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Catalogue, Effect, Entry, Guide, Kind, Line};
+use super::{Catalogue, Effect, Entry, Guide, Kind, Line, webhook};
 use crate::policy::{Family, Policies, Provenance, SealingChoice, choice, read_sealing};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
 
@@ -129,6 +129,10 @@ fn read_entry(
     let titles = fields.required("titles");
     let pages = fields.or("pages", Vec::new());
     let same_as = fields.node("same_as").cloned();
+    let webhook = match kind {
+        Kind::Callback => webhook::read(&mut fields, policies).map(Arc::new),
+        Kind::Operation => None,
+    };
     let has_own = ["method", "path", "effect", "sealing"]
         .into_iter()
         .find(|key| fields.node(key).is_some());
@@ -164,6 +168,7 @@ fn read_entry(
         path,
         effect: effect.unwrap_or(Effect::Once),
         sealing,
+        webhook,
         reserved,
         same_as: None,
         provenance: provenance.unwrap_or(Provenance::Assumed),

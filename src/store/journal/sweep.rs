@@ -11,6 +11,16 @@ use crate::store::{DeliveryId, LEASE_EXPIRED, Reason, UnixMs};
 impl Ledger {
     /// Ends the leases that have run out; tells how many.
     pub(super) fn expire(&mut self, target: Option<&str>, now_ms: UnixMs) -> Acted<usize> {
+        self.end_leases(target, now_ms, now_ms)
+    }
+
+    /// Ends the leases that run out up to a moment; tells how many. What waits again is due now.
+    pub(super) fn end_leases(
+        &mut self,
+        target: Option<&str>,
+        until_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Acted<usize> {
         let targets = match target {
             Some(target) => vec![target.to_owned()],
             None => self.targets(LEASED)?,
@@ -22,7 +32,7 @@ impl Ledger {
                     "SELECT id, order_key, is_once, due_ms FROM deliveries
                      WHERE state = 1 AND target = ?1 AND due_ms <= ?2",
                 )?
-                .query_map(params![target, now_ms], |row| {
+                .query_map(params![target, until_ms], |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 })?
                 .collect::<rusqlite::Result<_>>()?;
@@ -34,7 +44,7 @@ impl Ledger {
             for (id, order, is_once, due_ms) in run_out {
                 let fate = Fate {
                     state: if is_once { UNKNOWN } else { WAITING },
-                    due_ms,
+                    due_ms: due_ms.min(now_ms),
                     reason: Some(&reason),
                 };
                 self.move_to(DeliveryId(id), &target, order.as_deref(), &fate)?;

@@ -1,0 +1,386 @@
+//! `pintle queue`: what is owed to receivers, asked of the gateway that runs.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::{Subcommand, ValueEnum};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::{ConfigArgument, check, print};
+use crate::message::{Body, BodyFault};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct QueueArguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The admin listener of the gateway [default: that of the settings]
+    #[arg(long, value_name = "URL", global = true)]
+    admin: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List deliveries, the newest first
+    List {
+        #[command(flatten)]
+        filter: FilterArguments,
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        max: usize,
+        /// One JSON document instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one delivery with its body
+    Show {
+        /// Its id
+        id: i64,
+    },
+    /// Deliver again; says how many are meant, and does it only with --yes
+    Replay {
+        #[command(flatten)]
+        filter: FilterArguments,
+        #[command(flatten)]
+        change: ChangeArguments,
+        /// Also what may take effect a second time
+        #[arg(long)]
+        force: bool,
+    },
+    /// Give up; says how many are meant, and does it only with --yes
+    Bury {
+        #[command(flatten)]
+        filter: FilterArguments,
+        #[command(flatten)]
+        change: ChangeArguments,
+    },
+    /// Write deliveries as JSON lines to standard output
+    Export {
+        #[command(flatten)]
+        filter: FilterArguments,
+    },
+    /// Take lines of an export; what was taken before is not taken again
+    Import {
+        /// The lines [default: standard input]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct FilterArguments {
+    /// How they are doing
+    #[arg(long)]
+    state: Option<StateArgument>,
+    /// The route that took the event
+    #[arg(long, value_name = "NAME")]
+    route: Option<String>,
+    /// Who gets them
+    #[arg(long, value_name = "NAME")]
+    receiver: Option<String>,
+    /// The class of the last failure, such as `upstream_timeout`
+    #[arg(long, value_name = "WORD")]
+    class: Option<String>,
+    /// The id of the event
+    #[arg(long, value_name = "ID")]
+    event: Option<String>,
+    /// The order key
+    #[arg(long, value_name = "KEY")]
+    order: Option<String>,
+    /// Whose event came then or later: 2026-11-23T08:00:00Z
+    #[arg(long, value_name = "MOMENT")]
+    from: Option<String>,
+    /// Whose event came before
+    #[arg(long, value_name = "MOMENT")]
+    before: Option<String>,
+    /// One delivery
+    #[arg(long)]
+    id: Option<i64>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ChangeArguments {
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+    /// At most so many a second
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rate: u16,
+    /// All of them, without a filter
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateArgument {
+    Waiting,
+    Leased,
+    Done,
+    Unknown,
+    Buried,
+}
+
+pub(super) async fn run(arguments: QueueArguments) -> ExitCode {
+    match try_run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(told) => {
+            if !told.is_empty() {
+                print::error(&told);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn try_run(arguments: QueueArguments) -> Result<(), String> {
+    let gateway = Gateway::find(arguments.admin, &arguments.config)?;
+    match arguments.command {
+        Command::List { filter, max, json } => {
+            let query = format!("{}&max={max}", filter.query()?);
+            let found = gateway.json(Method::GET, format!("?{query}"), Bytes::new());
+            let found = found.await?;
+            if json {
+                print::line(&format!("{found:#}"));
+            } else {
+                table(&found);
+            }
+        }
+        Command::Show { id } => {
+            let found = gateway.json(Method::GET, format!("/{id}"), Bytes::new());
+            print::line(&format!("{:#}", found.await?));
+        }
+        Command::Replay {
+            filter,
+            change,
+            force,
+        } => {
+            let forced = if force { "&force=true" } else { "" };
+            gateway.change("replay", &filter, &change, forced).await?;
+        }
+        Command::Bury { filter, change } => gateway.change("bury", &filter, &change, "").await?,
+        Command::Export { filter } => gateway.export(&filter).await?,
+        Command::Import { file } => {
+            let lines = read(file)?;
+            let taken = gateway
+                .json(Method::POST, "/import".to_owned(), lines.into())
+                .await?;
+            print::line(&format!(
+                "{} imported, {} known already",
+                number(&taken, "imported"),
+                number(&taken, "known")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The gateway that runs.
+struct Gateway {
+    base: String,
+}
+
+impl Gateway {
+    fn find(named: Option<String>, config: &ConfigArgument) -> Result<Self, String> {
+        if let Some(base) = named {
+            let base = base.trim_end_matches('/').to_owned();
+            return Ok(Self { base });
+        }
+        let config = check::load(config).map_err(|_| String::new())?;
+        let address = config.admin.address.ok_or(
+            "the admin listener of the settings has no address: name one with --admin http://…",
+        )?;
+        Ok(Self {
+            base: format!("http://{address}"),
+        })
+    }
+
+    async fn ask(&self, method: Method, below: String, body: Bytes) -> Result<Bytes, String> {
+        let url = format!("{}/deliveries{below}", self.base);
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = Request::builder().method(method).uri(&url);
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| format!("{} is no URL: {error}", self.base))?;
+        let reply = client.request(request).await.map_err(|_| {
+            format!(
+                "no gateway answers at {}\n  start it (`pintle serve`), or name its admin \
+                 listener with --admin http://HOST:PORT",
+                self.base
+            )
+        })?;
+        let status = reply.status();
+        let fault = |error| BodyFault::Broken(Arc::new(error));
+        let body = Body::stream(reply.into_body().map_err(fault)).read(REPLY_MAX);
+        let body = body
+            .await
+            .map_err(|fault| format!("the answer broke off: {fault}"))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let why = ["error", "detail", "title"];
+        let why = why.into_iter().find_map(|name| told.get(name)?.as_str());
+        Err(match status.as_u16() {
+            404 => "there is no such delivery, or the gateway takes no pushes: `public` is not in \
+                    its settings"
+                .to_owned(),
+            _ => format!("the gateway says {status}: {}", why.unwrap_or("no reason")),
+        })
+    }
+
+    async fn json(&self, method: Method, below: String, body: Bytes) -> Result<Value, String> {
+        let answer = self.ask(method, below, body).await?;
+        serde_json::from_slice(&answer).map_err(|_| "the gateway's answer is not JSON".to_owned())
+    }
+
+    /// Counts, and with `--yes` changes so many a second until none is left.
+    async fn change(
+        &self,
+        verb: &str,
+        filter: &FilterArguments,
+        change: &ChangeArguments,
+        more: &str,
+    ) -> Result<(), String> {
+        let query = filter.query()?;
+        if query.is_empty() && !change.all {
+            return Err("name what is meant, such as --state buried, or --all".to_owned());
+        }
+        let counted = self.json(Method::GET, format!("/count?{query}"), Bytes::new());
+        let count = number(&counted.await?, "count");
+        if !change.yes {
+            print::line(&format!(
+                "{} would be looked at; with --yes it is done: {verb}",
+                print::count(usize::try_from(count).unwrap_or(usize::MAX), "delivery")
+            ));
+            return Ok(());
+        }
+        let (mut done, rate) = (0, change.rate);
+        while done < count {
+            let path = format!("/{verb}?{query}&max={rate}&yes=true{more}");
+            let changed = self.json(Method::POST, path, Bytes::new()).await?;
+            let changed = number(&changed, "changed");
+            done += changed;
+            if changed < u64::from(rate) {
+                break;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        print::line(&format!("{done} of {count} changed"));
+        if done < count {
+            print::line(
+                "the rest has an attempt under way, or might take effect twice (--force replays \
+                 those, too)",
+            );
+        }
+        Ok(())
+    }
+
+    /// Page by page.
+    async fn export(&self, filter: &FilterArguments) -> Result<(), String> {
+        let query = filter.query()?;
+        let mut before = String::new();
+        loop {
+            let path = format!("/export?{query}&max={PAGE}{before}");
+            let lines = self.ask(Method::GET, path, Bytes::new()).await?;
+            print::body(&lines);
+            let all = lines
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty());
+            let (count, last) = all.fold((0, None), |(count, _), line| (count + 1, Some(line)));
+            let last: Option<Value> = last.and_then(|line| serde_json::from_slice(line).ok());
+            match last
+                .and_then(|last| last.get("id")?.as_i64())
+                .filter(|_| count == PAGE)
+            {
+                Some(id) => before = format!("&before={id}"),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+impl FilterArguments {
+    fn query(&self) -> Result<String, String> {
+        let state = self.state.and_then(|state| state.to_possible_value());
+        let moment = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => text
+                .parse::<jiff::Timestamp>()
+                .map(|moment| Some(moment.as_millisecond().to_string()))
+                .map_err(|_| format!("`{text}` is no moment: write 2026-11-23T08:00:00Z")),
+        };
+        let fields = [
+            ("state", state.map(|state| state.get_name().to_owned())),
+            ("route", self.route.clone()),
+            ("receiver", self.receiver.clone()),
+            ("class", self.class.clone()),
+            ("event", self.event.clone()),
+            ("order", self.order.clone()),
+            ("from_ms", moment(&self.from)?),
+            ("before_ms", moment(&self.before)?),
+            ("id", self.id.map(|id| id.to_string())),
+        ];
+        let given = fields.into_iter().filter_map(|(name, value)| {
+            let value = value?;
+            Some(format!(
+                "{name}={}",
+                utf8_percent_encode(&value, NON_ALPHANUMERIC)
+            ))
+        });
+        Ok(given.collect::<Vec<_>>().join("&"))
+    }
+}
+
+fn number(answer: &Value, name: &str) -> u64 {
+    answer.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn table(found: &Value) {
+    let rows = found["deliveries"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let columns = [
+        "id", "state", "route", "receiver", "attempts", "class", "event",
+    ];
+    let cell = |row: &Value, column: &str| match row.get(column) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let mut lines = vec![columns.map(str::to_uppercase)];
+    lines.extend(
+        rows.iter()
+            .map(|row| columns.map(|column| cell(row, column))),
+    );
+    print::columns(&lines);
+    if let Some(next) = found.get("next_before").and_then(Value::as_i64) {
+        print::line(&format!("\nmore below id {next}: ask for more with --max"));
+    }
+}
+
+fn read(file: Option<PathBuf>) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = match &file {
+        None => std::io::stdin().take(LINES_MAX).read_to_end(&mut bytes),
+        Some(path) => {
+            std::fs::File::open(path).and_then(|file| file.take(LINES_MAX).read_to_end(&mut bytes))
+        }
+    };
+    let name = file.map_or("standard input".into(), |path| path.display().to_string());
+    read.map_err(|error| format!("cannot read {name}: {error}"))?;
+    Ok(bytes)
+}
+
+const REPLY_MAX: usize = 1 << 30;
+const LINES_MAX: u64 = 256 << 20;
+const PAGE: usize = 200;

@@ -1,0 +1,388 @@
+//! The settings of the inbound bridge: the public listener, the journal, the receivers.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::InboundOptions;
+use super::account::{self, entries};
+use super::listener;
+use super::secret::Secrets;
+use crate::crypto::{Cidr, SecretFault, Signer};
+use crate::delivery::{Retry, TargetOptions};
+use crate::inbound::{Hook, Hooks, TrustedProxies};
+use crate::policy::{MissingSecret, Policies, choice};
+use crate::route::{Catalogue, Entry, Webhook};
+use crate::secret::Secret;
+use crate::store::{self, Retention};
+use crate::upstream::BaseUrl;
+use crate::yaml::{Bytes, Fault, Faults, Fields, Name, Node, Read, Value, nearest};
+
+/// Reads everything inbound; `None` where there is no public listener.
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    (policies, catalogue): (&Policies, &Catalogue),
+    secrets: &mut Secrets<'_>,
+) -> Option<InboundOptions> {
+    let faults = fields.faults();
+    let public = fields.node("public");
+    let journal = fields.node("journal");
+    let receivers = fields.node("receivers");
+    let Some(public) = public else {
+        for (key, node) in [("journal", journal), ("receivers", receivers)] {
+            if let Some(node) = node {
+                faults.push(
+                    Fault::at(
+                        node,
+                        format!("`{key}` does nothing without a public listener"),
+                    )
+                    .help("add `public: { listen: 127.0.0.1:7071 }`, where pushes come in"),
+                );
+            }
+        }
+        return None;
+    };
+    let mut open = Fields::open(public, faults)?;
+    let listener = listener::read_public("public", &mut open, PUBLIC, secrets);
+    let scheme = if listener.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let url = open
+        .optional::<BaseUrl>("url")
+        .map(|url| url.to_string().trim_end_matches('/').to_owned());
+    let proxies = open
+        .node("trusted_proxies")
+        .map(|node| read_networks(node, faults))
+        .unwrap_or_default();
+    let failures_max = open.optional("failures_max").and_then(nonzero);
+    let proof_secrets = open
+        .node("secrets")
+        .map(|node| read_secrets(node, secrets))
+        .unwrap_or_default();
+    open.finish();
+    let (journal, retention) = read_journal(journal, secrets);
+    let are_written = receivers.is_some();
+    let receivers = receivers
+        .map(|node| read_receivers(node, catalogue, secrets))
+        .unwrap_or_default();
+    if !are_written {
+        faults.push(
+            Fault::at(public, "nobody receives what comes in")
+                .help("add `receivers: { app: { url: \"http://127.0.0.1:9000/platform\" } }`"),
+        );
+    }
+    let hooks = hooks(
+        catalogue,
+        &receivers,
+        (public, &proof_secrets),
+        (policies, faults),
+    );
+    let host = listener.address.unwrap_or(PUBLIC);
+    Some(InboundOptions {
+        url: url.unwrap_or_else(|| format!("{scheme}://{host}")),
+        proxies: TrustedProxies(proxies),
+        failures_max: failures_max.unwrap_or(FAILURES_MAX),
+        listener,
+        journal,
+        retention,
+        receivers,
+        hooks,
+    })
+}
+
+fn read_networks(node: &Node, faults: &Faults) -> Vec<Cidr> {
+    let texts = Vec::<String>::read(node, faults).unwrap_or_default();
+    let networks = texts.iter().filter_map(|text| {
+        let network = Cidr::parse(text).ok();
+        if network.is_none() {
+            faults.push(
+                Fault::at(node, format!("`{text}` is no network"))
+                    .help("write an address, or a network such as `10.0.0.0/8`"),
+            );
+        }
+        network
+    });
+    networks.collect()
+}
+
+/// The pushes that somebody receives, each with what proves it.
+fn hooks(
+    catalogue: &Catalogue,
+    receivers: &[TargetOptions],
+    (public, secrets): (&Node, &BTreeMap<String, Vec<Secret>>),
+    (_policies, faults): (&Policies, &Faults),
+) -> Hooks {
+    let mut told = Vec::new();
+    let pushes = catalogue
+        .entries()
+        .iter()
+        .filter_map(|entry| Some((entry, entry.webhook.as_ref()?)));
+    let hooks = pushes.filter_map(|(entry, webhook)| {
+        let targets: Vec<(String, bool)> = receivers
+            .iter()
+            .filter(|receiver| receiver.takes(&entry.name))
+            .map(|receiver| (receiver.name.clone(), receiver.is_once))
+            .collect();
+        if targets.is_empty() {
+            return None;
+        }
+        let proof = &webhook.proof;
+        let made = proof
+            .verifier(secrets)
+            .and_then(|verifier| Ok((verifier, proof.handshake(secrets)?)));
+        match made {
+            Ok((verifier, handshake)) => Some(Hook {
+                entry: std::sync::Arc::clone(entry),
+                webhook: std::sync::Arc::clone(webhook),
+                verifier,
+                handshake,
+                targets,
+            }),
+            Err(missing) => {
+                tell_missing(&missing, (entry, webhook), public, (faults, &mut told));
+                None
+            }
+        }
+    });
+    Hooks::new(hooks.collect::<Vec<_>>())
+}
+
+fn tell_missing(
+    missing: &MissingSecret,
+    (entry, webhook): (&Entry, &Webhook),
+    public: &Node,
+    (faults, told): (&Faults, &mut Vec<String>),
+) {
+    let name = &missing.name;
+    let written = public.child("secrets").and_then(|node| node.child(name));
+    let is_told = written.is_some() && missing.fault == SecretFault::Absent;
+    if is_told || told.contains(name) {
+        return;
+    }
+    told.push(name.clone());
+    let proof = &webhook.proof.name;
+    faults.push(
+        Fault::at(
+            public.child("secrets").unwrap_or(public),
+            format!(
+                "the secret `{name}` of the proof `{proof}`: {}",
+                missing.fault
+            ),
+        )
+        .help(format!(
+            "add `secrets: {{ {name}: env:NAME }}` to `public`; `{}` is the first push that is \
+             proved by it",
+            entry.name
+        )),
+    );
+}
+
+/// One reference, or a list of them while a secret is exchanged.
+fn read_secrets(node: &Node, secrets: &mut Secrets<'_>) -> BTreeMap<String, Vec<Secret>> {
+    let mut all = BTreeMap::new();
+    for (key, value) in entries(node, secrets.faults) {
+        if let Some(Name(name)) = Name::read(key, secrets.faults) {
+            all.insert(name, read_several(value, secrets));
+        }
+    }
+    all
+}
+
+fn read_several(node: &Node, secrets: &mut Secrets<'_>) -> Vec<Secret> {
+    let nodes = match &node.value {
+        Value::List(items) => items.iter().collect(),
+        _ => vec![node],
+    };
+    nodes
+        .into_iter()
+        .filter_map(|node| secrets.read(node).map(|found| found.secret))
+        .collect()
+}
+
+fn read_journal(node: Option<&Node>, secrets: &Secrets<'_>) -> (store::Options, Retention) {
+    let mut fields = Fields::open_or_empty(node, secrets.faults);
+    let folder = fields.or("folder", PathBuf::from("journal"));
+    let bytes_max = fields.or("bytes_max", Bytes(BYTES_MAX)).0;
+    let mut keep = Fields::open_or_empty(fields.node("keep"), secrets.faults);
+    let done = keep.or("done", Duration::from_hours(7 * 24));
+    let buried = keep.or("buried", Duration::from_hours(90 * 24));
+    keep.finish();
+    fields.finish();
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let journal = store::Options {
+        folder: secrets.base.join(folder),
+        bytes_max,
+        queue_max: 4096,
+        batch_max: 1024,
+    };
+    let retention = Retention {
+        done_ms: millis(done),
+        buried_ms: millis(buried),
+    };
+    (journal, retention)
+}
+
+fn read_receivers(
+    node: &Node,
+    catalogue: &Catalogue,
+    secrets: &mut Secrets<'_>,
+) -> Vec<TargetOptions> {
+    entries(node, secrets.faults)
+        .iter()
+        .filter_map(|(key, value)| {
+            let Name(name) = Name::read(key, secrets.faults)?;
+            read_receiver(name, value, catalogue, secrets)
+        })
+        .collect()
+}
+
+fn read_receiver(
+    name: String,
+    node: &Node,
+    catalogue: &Catalogue,
+    secrets: &mut Secrets<'_>,
+) -> Option<TargetOptions> {
+    let faults = secrets.faults;
+    let mut fields = Fields::open(node, faults)?;
+    let url = fields
+        .required_node("url", "http://127.0.0.1:9000/platform")
+        .and_then(|node| read_url(node, faults));
+    let base = url.as_ref().map(|(base, _)| base.clone());
+    let upstream = account::read_upstream(&mut fields, "url", base, secrets);
+    let signing = fields
+        .node("secrets")
+        .map(|node| read_several(node, secrets))
+        .unwrap_or_default();
+    check_signing(&fields, node.child("secrets"), (&signing, faults));
+    let routes = match fields.node("routes") {
+        None => vec!["*".to_owned()],
+        Some(node) => read_routes(node, catalogue, faults),
+    };
+    let effect = fields
+        .node("effect")
+        .and_then(|node| choice(node, faults, &[("repeatable", false), ("once", true)]));
+    let timeout = fields.or("timeout", Duration::from_secs(30));
+    let attempts_max = fields.or("attempts_max", 8);
+    let rate_max = fields.optional("rate_max").and_then(nonzero);
+    let retry = fields
+        .node("retry")
+        .map_or(RETRY, |node| read_retry(node, faults));
+    fields.finish();
+    Some(TargetOptions {
+        name,
+        upstream: upstream?,
+        path: url?.1,
+        secrets: signing,
+        routes,
+        is_once: effect.unwrap_or(false),
+        timeout,
+        attempts_max,
+        rate_max,
+        retry,
+    })
+}
+
+/// Deliveries leave signed, with secrets that can sign.
+fn check_signing(
+    fields: &Fields<'_>,
+    node: Option<&Node>,
+    (secrets, faults): (&[Secret], &Faults),
+) {
+    let Some(node) = node else {
+        faults.push(
+            fields
+                .fault("deliveries to this receiver leave unsigned")
+                .help("add `secrets: [env:NAME]`, with `whsec_` and base64 in it: it can then tell that they are ours")
+                .warning(),
+        );
+        return;
+    };
+    let secrets: Vec<&Secret> = secrets.iter().collect();
+    if !secrets.is_empty() && Signer::standard_webhooks(&secrets).is_err() {
+        faults.push(
+            Fault::at(node, "with one of these secrets nothing can be signed")
+                .concealed()
+                .help("write `whsec_` and 24 to 64 bytes in base64 behind it: `echo whsec_$(openssl rand -base64 32)`"),
+        );
+    }
+}
+
+/// A URL as the base of an upstream, and path and query below it.
+fn read_url(node: &Node, faults: &Faults) -> Option<(BaseUrl, Uri)> {
+    let text = String::read(node, faults)?;
+    let split = text.parse::<Uri>().ok().and_then(|uri| {
+        let authority = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+        let path = uri.path_and_query()?.clone();
+        Some((BaseUrl::parse(&authority).ok()?, Uri::from(path)))
+    });
+    if split.is_none() || text.contains('#') {
+        faults.push(
+            Fault::at(node, "this is no URL of a receiver")
+                .help("write scheme, host and path: `http://127.0.0.1:9000/platform`"),
+        );
+        return None;
+    }
+    split
+}
+
+/// Names of pushes, or beginnings of names with a `*` behind; each must fit one at least.
+fn read_routes(node: &Node, catalogue: &Catalogue, faults: &Faults) -> Vec<String> {
+    let patterns = Vec::<String>::read(node, faults).unwrap_or_default();
+    let names = || {
+        let pushes = catalogue
+            .entries()
+            .iter()
+            .filter(|entry| entry.webhook.is_some());
+        pushes.map(|entry| entry.name.as_str())
+    };
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => names().any(|name| name.starts_with(beginning)),
+        None => names().any(|name| name == pattern),
+    };
+    for pattern in patterns.iter().filter(|pattern| !fits(pattern)) {
+        let help = nearest(pattern, names()).map_or_else(
+            || "`pintle routes` lists the names; `workflow.*` means all of a family".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        faults.push(
+            Fault::at(node, format!("no push is called `{pattern}`"))
+                .label("not known")
+                .help(help),
+        );
+    }
+    patterns
+}
+
+fn read_retry(node: &Node, faults: &Faults) -> Retry {
+    let Some(mut fields) = Fields::open(node, faults) else {
+        return RETRY;
+    };
+    let retry = Retry {
+        first: fields.or("first", RETRY.first),
+        max: fields.or("max", RETRY.max),
+        horizon: fields.or("horizon", RETRY.horizon),
+    };
+    fields.finish();
+    retry
+}
+
+fn nonzero(number: usize) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(number).ok()?)
+}
+
+const PUBLIC: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
+const BYTES_MAX: u64 = 10 << 30;
+/// Pushes of one sender a minute that may fail to be proved.
+const FAILURES_MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+/// How often a delivery is tried where the settings say nothing.
+const RETRY: Retry = Retry {
+    first: Duration::from_secs(5),
+    max: Duration::from_hours(1),
+    horizon: Duration::from_hours(72),
+};

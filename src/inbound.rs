@@ -1,0 +1,323 @@
+//! The inbound path: a push of the platform or of a partner is proved, opened, stored once, and
+//! only then taken.
+//!
+//! [`Inbound::accept`] is the whole path; read it from top to bottom. Trust is a type: what is
+//! stored comes out of a [`Proven`], which only `crypto` makes. Absent: delivering, which is
+//! [`crate::delivery`]'s.
+
+mod find;
+mod once;
+mod sender;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+pub use find::{Hook, Hooks};
+pub use sender::{Senders, TrustedProxies};
+
+use crate::clock::Clock;
+use crate::crypto::{Evidence, Keyring, OpenFailure, PeerCertificate, Proven, sha256};
+use crate::delivery::Delivery;
+use crate::error::{Failure, NotProven};
+use crate::limit::told_at;
+use crate::mapping::Scope;
+use crate::message::{Body, Peer, RequestId};
+use crate::outbound::{Answer, Call};
+use crate::policy::{Direction, Sealer, SealingChoice};
+use crate::store::{Duty, Enqueued, Event, Journal, Queue as _, Retention};
+use crate::telemetry::{Record, Stage};
+
+/// Everything that the inbound path needs.
+pub struct Inbound {
+    /// The pushes that are taken.
+    pub hooks: Hooks,
+    /// What opens sealed pushes, by account.
+    pub accounts: BTreeMap<String, Opener>,
+    /// The account of pushes that name none.
+    pub default_account: String,
+    /// Where events are kept.
+    pub store: Arc<Journal>,
+    /// Who gets them.
+    pub delivery: Arc<Delivery>,
+    /// Who sent pushes that were not proved.
+    pub senders: Arc<Senders>,
+    /// How senders see us: scheme and host, without a slash at its end.
+    pub url: String,
+    /// Whose word about the sender's address counts.
+    pub proxies: TrustedProxies,
+    /// The wall clock.
+    pub clock: Clock,
+    /// How long what was delivered or given up is kept.
+    pub retention: Retention,
+    /// The largest body, in bytes.
+    pub body_bytes_max: usize,
+}
+
+/// What opens the sealed pushes of an account.
+#[derive(Debug)]
+pub struct Opener {
+    /// How its messages are sealed, where route and family do not say.
+    pub sealing: SealingChoice,
+    /// Its keyrings by name.
+    pub keys: BTreeMap<String, Arc<Keyring>>,
+}
+
+/// A push with its body.
+struct Push {
+    head: Parts,
+    body: Bytes,
+}
+
+/// What came.
+enum Shown {
+    /// The sender asks whether this is the right address; here is the answer.
+    Question(Response<Body>),
+    /// A push, proved.
+    Push(Proven<Push>),
+}
+
+impl Inbound {
+    /// Takes one push, and answers when it is stored.
+    pub async fn accept(
+        &self,
+        request: Request<Body>,
+        peer: &Peer,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Failure> {
+        let (head, body) = request.into_parts();
+
+        // find: a path that nobody declared is answered without a hint, and its text, which may be
+        // a secret misspelt, goes into no record.
+        let found = self.hooks.find(&head).ok_or(Failure::NoHook)?;
+        record.path.clone_from(&found.hook.webhook.path.pattern);
+        record.operation = Some(found.hook.entry.name.clone());
+        let opener = self.opener(found.account.as_deref())?;
+        record.timing.mark(Stage::Find);
+
+        // read: whoever sent too many pushes that were not proved waits, before any work is done.
+        let sender = self.proxies.sender(peer, &head.headers);
+        if let Some(retry_in) = self.senders.wait(sender) {
+            return Err(Failure::SenderHeldBack { retry_in });
+        }
+        let body = body.read(self.body_bytes_max).await;
+        let body = body.map_err(Failure::Body)?;
+        let begun = Instant::now();
+        record.timing.mark(Stage::Read);
+
+        // prove, open: over the bytes as they came. Whatever is wrong, there is one answer, at a
+        // time that does not tell how far the push came.
+        let secret = found.secret.clone();
+        let outcome = self.prove(found.hook, Push { head, body }, (peer, secret.as_deref()));
+        record.timing.mark(Stage::Prove);
+        let outcome = match outcome {
+            Ok(Shown::Question(reply)) => return Ok(reply),
+            Ok(Shown::Push(push)) => self.open(found.hook, opener, push),
+            Err(refused) => Err(refused),
+        };
+        let push = match outcome {
+            Ok(push) => push,
+            Err((failure, len)) => {
+                self.senders.note(sender);
+                sleep_until(told_at(begun, len, Instant::now())).await;
+                return Err(Failure::NotProven(failure));
+            }
+        };
+        record.timing.mark(Stage::Open);
+
+        // store: mark and deliveries in one act, before anything is said. From here on the push
+        // is carried to its end, whether the sender waits or not.
+        record.begun.store(true, Ordering::Release);
+        let event = self.event(&found, push)?;
+        let (id, answer) = (event.id.clone(), found.hook.webhook.answer.clone());
+        let targets: Vec<String> = event
+            .duties
+            .iter()
+            .map(|duty| duty.target.clone())
+            .collect();
+        let stored = self.store.enqueue(event, self.clock.now_ms()).await;
+        record.timing.mark(Stage::Store);
+        match stored.map_err(Failure::Store)? {
+            Enqueued::Stored => {
+                record.event = Some(id);
+                for target in targets.iter().filter_map(|name| self.delivery.target(name)) {
+                    target.ring();
+                }
+                Ok(once::reply(answer))
+            }
+            Enqueued::Repeated { answer } => {
+                record.is_repeat = true;
+                Ok(once::reply(once::decode(&answer)))
+            }
+            Enqueued::Conflict => Err(Failure::PushConflict),
+        }
+    }
+
+    fn opener(&self, account: Option<&str>) -> Result<&Opener, Failure> {
+        let name = account.unwrap_or(&self.default_account);
+        self.accounts.get(name).ok_or(Failure::NoHook)
+    }
+
+    fn prove(
+        &self,
+        hook: &Hook,
+        push: Push,
+        (peer, secret): (&Peer, Option<&str>),
+    ) -> Result<Shown, (NotProven, usize)> {
+        let (head, body) = (push.head.clone(), push.body.clone());
+        let target = head.uri.path_and_query();
+        let url = format!(
+            "{}{}",
+            self.url,
+            target.map_or("/", |target| target.as_str())
+        );
+        let certificate = peer.certificate.as_ref().map(|shown| PeerCertificate {
+            sha256: sha256(&shown.der),
+            names: shown.names.clone(),
+        });
+        let evidence = Evidence {
+            method: &head.method,
+            url: &url,
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+            body: &body,
+            plain: None,
+            peer: self.proxies.sender(peer, &head.headers),
+            path_secret: secret,
+            certificate: certificate.as_ref(),
+            now_ms: self.clock.now_ms(),
+        };
+        if let Some(reply) = hook
+            .handshake
+            .as_ref()
+            .and_then(|asked| asked.reply(&evidence))
+        {
+            return Ok(Shown::Question(once::handshake(reply)));
+        }
+        hook.verifier
+            .prove(&evidence, push)
+            .map(Shown::Push)
+            .map_err(|failure| (NotProven::Proof(failure), body.len()))
+    }
+
+    /// Opens a push that is sealed; one that is plain and must not be is not taken.
+    fn open(
+        &self,
+        hook: &Hook,
+        opener: &Opener,
+        push: Proven<Push>,
+    ) -> Result<Proven<Push>, (NotProven, usize)> {
+        let choices = [
+            &hook.entry.sealing,
+            &hook.entry.family.sealing,
+            &opener.sealing,
+        ];
+        let sealing = SealingChoice::decide(choices).filter(|sealing| sealing.callback.is_some());
+        let Some(sealing) = sealing else {
+            return Ok(push);
+        };
+        let len = push.get().body.len();
+        let keys = opener.keys.get(&sealing.keys);
+        let no_key = || (NotProven::Open(OpenFailure::NoKey), len);
+        let sealer = Sealer {
+            sealing,
+            keys: keys.ok_or_else(no_key)?,
+        };
+        let headers = &push.get().head.headers;
+        if sealing.may_be_plain(Direction::Callback, headers, StatusCode::OK) {
+            return Ok(push);
+        }
+        push.try_map(|mut push| {
+            let (headers, now) = (&mut push.head.headers, self.clock.now());
+            let opened = sealer
+                .open(Direction::Callback, headers, &push.body, now)
+                .map_err(|failure| (NotProven::Open(failure), len))?;
+            push.body = opened.unwrap_or(push.body);
+            Ok(push)
+        })
+    }
+
+    /// The event of a push: its mark, and what is owed for it.
+    fn event(&self, found: &find::Found<'_>, push: Proven<Push>) -> Result<Event, Failure> {
+        let Push { head, body } = push.into_inner();
+        if head.headers.contains_key(CONTENT_ENCODING) {
+            return Err(Failure::Malformed("it has a content coding"));
+        }
+        let document: Value =
+            serde_json::from_slice(&body).map_err(|_| Failure::Malformed("it is not JSON"))?;
+        let scope = Scope {
+            body: &document,
+            headers: &head.headers,
+            query: head.uri.query().unwrap_or_default(),
+        };
+        let hook = &found.hook;
+        let now_ms = self.clock.now_ms();
+        let order = hook
+            .webhook
+            .order
+            .as_ref()
+            .and_then(|order| order.text(&scope));
+        let duties = hook.targets.iter().map(|(target, is_once)| Duty {
+            target: target.clone(),
+            order: order.clone(),
+            due_ms: now_ms,
+            is_once: *is_once,
+        });
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        Ok(Event {
+            id: format!("evt_{}", RequestId::fresh()),
+            route: hook.entry.name.clone(),
+            mark: Some(once::mark(
+                &hook.webhook,
+                &scope,
+                (found.account.as_deref(), &body),
+                now_ms,
+            )),
+            content_type: content_type.unwrap_or("application/json").to_owned(),
+            received_ms: now_ms,
+            duties: duties.collect(),
+            body,
+        })
+    }
+}
+
+/// [`Inbound`] as a service for the listener.
+#[derive(Clone)]
+pub struct Service(pub Arc<ArcSwap<Inbound>>);
+
+impl tower::Service<Call> for Service {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        // The configuration of the moment stays with the push to its end, whatever is reloaded.
+        let inbound = self.0.load_full();
+        Box::pin(async move {
+            let Call {
+                request,
+                peer,
+                mut record,
+            } = call;
+            let outcome = inbound.accept(request, &peer, &mut record).await;
+            Ok(Answer { outcome, record })
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! What is taken, and what is not.
+
+use super::*;
+use crate::support::until;
+
+#[tokio::test]
+async fn a_push_is_stored_delivered_and_known_again() {
+    let app = Receiver::start().await;
+    let bridge = Bridge::start(&receiver(
+        "app",
+        &app,
+        &format!("secrets: [\"literal:{SECRET}\"]"),
+    ))
+    .await;
+    let first = bridge.public.post(CALL, BODY).await;
+    assert_eq!(first.status, 200, "{:?}", first.body);
+    let again = bridge.public.post(CALL, BODY).await;
+    assert_eq!((again.status, again.body), (first.status, first.body));
+    until("the delivery", || app.count() == 1).await;
+    let received = app.received().remove(0);
+    assert_eq!(received.body, BODY, "numbers and unknown fields are kept");
+    assert_eq!(received.path, "/platform?from=pintle");
+    assert_eq!(received.header("content-type"), "application/json");
+    assert_eq!(received.header("x-pintle-route"), "workflow.call_finished");
+    assert!(received.header("webhook-id").starts_with("evt_"));
+    assert!(received.header("webhook-signature").starts_with("v1,"));
+    let listed = bridge.listed("state=done").await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["event"], received.header("webhook-id"));
+    assert_eq!(listed[0]["attempts"], 1);
+}
+
+#[tokio::test]
+async fn of_a_hundred_copies_at_once_one_is_delivered() {
+    let app = Receiver::start().await;
+    let bridge = Bridge::start(&receiver("app", &app, "")).await;
+    let pushes: Vec<_> = (0..100)
+        .map(|_| {
+            let public = bridge.public.clone();
+            tokio::spawn(async move { public.post(CALL, BODY).await.status })
+        })
+        .collect();
+    for push in pushes {
+        assert_eq!(push.await.unwrap(), 200);
+    }
+    let other = bridge
+        .public
+        .post(CALL, &BODY.replace("call-1", "call-2"))
+        .await;
+    assert_eq!(other.status, 200);
+    until("both deliveries", || app.count() == 2).await;
+    assert_eq!(bridge.listed("").await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_proved_gets_one_answer_and_then_has_to_wait() {
+    let app = Receiver::start().await;
+    let bridge = Bridge::with(&receiver("app", &app, ""), "failures_max: 3", "").await;
+    let mut told = std::collections::BTreeSet::new();
+    for path in [
+        "/callback/wrong/workflow/call-finished",
+        "/callback/s3cre/workflow/call-finished",
+        "/callback/s3crett/workflow/call-finished",
+    ] {
+        let headers = [("x-request-id", "the-same")];
+        let reply = bridge.public.send("POST", path, &headers, BODY).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (403, "push_refused")
+        );
+        told.insert(reply.body);
+    }
+    assert_eq!(told.len(), 1);
+    bridge
+        .public
+        .post("/callback/wrong/workflow/call-finished", BODY)
+        .await;
+    let reply = bridge.public.post(CALL, BODY).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.code().as_str()),
+        (429, "sender_held_back")
+    );
+    assert!(reply.headers.contains_key("retry-after"));
+    assert_eq!(bridge.listed("").await.len(), 0);
+}
+
+#[tokio::test]
+async fn what_nobody_declared_is_not_there() {
+    let app = Receiver::start().await;
+    let only_calls = receiver("app", &app, "routes: [workflow.call_finished]");
+    let bridge = Bridge::start(&only_calls).await;
+    for (method, path) in [
+        ("POST", "/"),
+        ("POST", "/callback/s3cret/workflow/nothing"),
+        ("GET", CALL),
+        ("POST", LIST),
+        (
+            "POST",
+            "/accounts/nobody/callback/s3cret/workflow/call-finished",
+        ),
+        ("GET", "/deliveries"),
+        ("GET", "/readyz"),
+    ] {
+        let reply = bridge.public.send(method, path, &[], BODY).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (404, "nothing_here"),
+            "{path}"
+        );
+    }
+    let named = format!("/accounts/main{CALL}");
+    assert_eq!(bridge.public.post(&named, BODY).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_not_stored() {
+    let app = Receiver::start().await;
+    let bridge = Bridge::start(&receiver("app", &app, "")).await;
+    for (body, headers) in [
+        ("{\"a\":", &[][..]),
+        ("", &[]),
+        ("{} {}", &[]),
+        ("{}", &[("content-encoding", "gzip")]),
+    ] {
+        let reply = bridge.public.send("POST", CALL, headers, body).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (400, "push_malformed"),
+            "{body}"
+        );
+    }
+    let huge = bridge.public.post(CALL, &"1".repeat((1 << 20) + 1)).await;
+    assert_eq!(huge.code(), "body_too_large");
+    assert_eq!(bridge.listed("").await.len(), 0);
+}
