@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::inbound::Inbound;
 use crate::message::Body;
 use crate::outbound::{AccountHealth, Answer, Call, Outbound};
-use crate::store::Queue as _;
+use crate::store::{Queue as _, StoreFailure};
 use crate::telemetry::chain;
 use crate::token::Health;
 
@@ -76,7 +76,7 @@ impl Admin {
             .find(|account| account.name == outbound.default_account);
         let journal = match &self.inbound {
             None => None,
-            Some(inbound) => Some(inbound.load_full().store.probe().await),
+            Some(inbound) => Some(writable(&inbound.load_full()).await),
         };
         let stores = !matches!(journal, Some(Err(_)));
         let ready = default.is_some_and(can_serve) && stores && !draining;
@@ -111,6 +111,14 @@ impl Admin {
             (target.options().name.clone(), json!(state))
         });
         Value::Object(described.collect())
+    }
+}
+
+/// Whether pushes can be stored.
+async fn writable(inbound: &Inbound) -> Result<(), StoreFailure> {
+    match inbound.trouble.lately() {
+        Some(failure) => Err(failure),
+        None => inbound.store.probe().await,
     }
 }
 

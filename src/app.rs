@@ -289,7 +289,9 @@ fn build_inbound(
         || Arc::new(Senders::new(options.failures_max)),
         |before| Arc::clone(&before.senders),
     );
+    let trouble = before.map(|before| Arc::clone(&before.trouble));
     Inbound {
+        trouble: trouble.unwrap_or_default(),
         hooks: options.hooks,
         accounts: openers,
         default_account,

@@ -8,6 +8,7 @@
 mod find;
 mod once;
 mod sender;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub use find::{Hook, Hooks};
 pub use sender::{Senders, TrustedProxies};
+pub use trouble::Trouble;
 
 use crate::clock::Clock;
 use crate::crypto::{Evidence, Keyring, OpenFailure, PeerCertificate, Proven, sha256};
@@ -49,6 +51,8 @@ pub struct Inbound {
     pub default_account: String,
     /// Where events are kept.
     pub store: Arc<Journal>,
+    /// Whether pushes could not be stored lately.
+    pub trouble: Arc<Trouble>,
     /// Who gets them.
     pub delivery: Arc<Delivery>,
     /// Who sent pushes that were not proved.
@@ -148,6 +152,7 @@ impl Inbound {
             .collect();
         let stored = self.store.enqueue(event, self.clock.now_ms()).await;
         record.timing.mark(Stage::Store);
+        self.trouble.note(stored.as_ref().err());
         match stored.map_err(Failure::Store)? {
             Enqueued::Stored => {
                 record.event = Some(id);

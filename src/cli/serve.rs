@@ -62,6 +62,9 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Taken and never looked at: a limit on the size of files is a full disk to the journal, which
+    /// copes with that, and not the end of the process.
+    _file_too_large: Signal,
 }
 
 impl Signals {
@@ -70,6 +73,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _file_too_large: signal(SignalKind::from_raw(SIGXFSZ))?,
         })
     }
 
@@ -124,6 +128,9 @@ fn reload(app: &App, why: &'static str) {
         }
     }
 }
+
+/// The signal of a file that would exceed the limit (setrlimit(2)).
+const SIGXFSZ: i32 = 25;
 
 /// What a person does about a start that failed.
 ///

@@ -4,6 +4,7 @@ mod accept;
 mod crash;
 mod deliver;
 mod prove;
+mod store;
 mod tls;
 
 use pintle::sandbox::Sandbox;
