@@ -21,7 +21,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -122,12 +123,12 @@ impl Inbound {
 
         // prove, open: over the bytes as they came. Whatever is wrong, there is one answer, at a
         // time that does not tell how far the push came.
-        let secret = found.secret.clone();
-        let outcome = self.prove(found.hook, Push { head, body }, (peer, secret.as_deref()));
+        let (parts, secret) = ((found.hook.as_ref(), opener), found.secret.clone());
+        let outcome = self.prove(parts, Push { head, body }, (peer, secret.as_deref()));
         record.timing.mark(Stage::Prove);
         let outcome = match outcome {
             Ok(Shown::Question(reply)) => return Ok(reply),
-            Ok(Shown::Push(push)) => self.open(found.hook, opener, push),
+            Ok(Shown::Push(push)) => self.open(parts, push),
             Err(refused) => Err(refused),
         };
         let push = match outcome {
@@ -174,84 +175,81 @@ impl Inbound {
         self.accounts.get(name).ok_or(Failure::NoHook)
     }
 
+    /// Answers a sender that asks, or proves a push.
     fn prove(
         &self,
-        hook: &Hook,
+        (hook, opener): (&Hook, &Opener),
         push: Push,
         (peer, secret): (&Peer, Option<&str>),
     ) -> Result<Shown, (NotProven, usize)> {
-        let (head, body) = (push.head.clone(), push.body.clone());
-        let target = head.uri.path_and_query();
-        let url = format!(
-            "{}{}",
-            self.url,
-            target.map_or("/", |target| target.as_str())
-        );
+        let Push { head, body } = &push;
+        let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let url = format!("{}{target}", self.url);
         let certificate = peer.certificate.as_ref().map(|shown| PeerCertificate {
             sha256: sha256(&shown.der),
             names: shown.names.clone(),
         });
+        // Only for a proof that is over the plaintext; what does not open fails with its proof.
+        let plain = hook
+            .reads_plaintext
+            .then(|| self.opened((hook, opener), &mut head.headers.clone(), body))
+            .and_then(|opened| opened.ok().flatten());
         let evidence = Evidence {
             method: &head.method,
             url: &url,
             path: head.uri.path(),
             query: head.uri.query(),
             headers: &head.headers,
-            body: &body,
-            plain: None,
+            body,
+            plain: plain.as_deref(),
             peer: self.proxies.sender(peer, &head.headers),
             path_secret: secret,
             certificate: certificate.as_ref(),
             now_ms: self.clock.now_ms(),
         };
-        if let Some(reply) = hook
-            .handshake
-            .as_ref()
-            .and_then(|asked| asked.reply(&evidence))
-        {
+        let asked = hook.handshake.as_ref();
+        if let Some(reply) = asked.and_then(|asked| asked.reply(&evidence)) {
             return Ok(Shown::Question(once::handshake(reply)));
         }
-        hook.verifier
-            .prove(&evidence, push)
-            .map(Shown::Push)
-            .map_err(|failure| (NotProven::Proof(failure), body.len()))
+        let refused = |failure| (NotProven::Proof(failure), body.len());
+        let proven = hook.verifier.prove(&evidence, ()).map_err(refused)?;
+        proven.try_map(|()| Ok(push)).map(Shown::Push)
     }
 
     /// Opens a push that is sealed; one that is plain and must not be is not taken.
     fn open(
         &self,
-        hook: &Hook,
-        opener: &Opener,
+        parts: (&Hook, &Opener),
         push: Proven<Push>,
     ) -> Result<Proven<Push>, (NotProven, usize)> {
-        let choices = [
-            &hook.entry.sealing,
-            &hook.entry.family.sealing,
-            &opener.sealing,
-        ];
-        let sealing = SealingChoice::decide(choices).filter(|sealing| sealing.callback.is_some());
-        let Some(sealing) = sealing else {
-            return Ok(push);
-        };
-        let len = push.get().body.len();
-        let keys = opener.keys.get(&sealing.keys);
-        let no_key = || (NotProven::Open(OpenFailure::NoKey), len);
-        let sealer = Sealer {
-            sealing,
-            keys: keys.ok_or_else(no_key)?,
-        };
-        let headers = &push.get().head.headers;
-        if sealing.may_be_plain(Direction::Callback, headers, StatusCode::OK) {
-            return Ok(push);
-        }
         push.try_map(|mut push| {
-            let (headers, now) = (&mut push.head.headers, self.clock.now());
-            let opened = sealer
-                .open(Direction::Callback, headers, &push.body, now)
-                .map_err(|failure| (NotProven::Open(failure), len))?;
-            push.body = opened.unwrap_or(push.body);
+            let opened = self.opened(parts, &mut push.head.headers, &push.body);
+            let refused = |failure| (NotProven::Open(failure), push.body.len());
+            if let Some(plain) = opened.map_err(refused)? {
+                push.body = plain;
+            }
             Ok(push)
         })
+    }
+
+    /// What a sealed body holds, with its headers put right; `None` where it is plain and may be.
+    fn opened(
+        &self,
+        (hook, opener): (&Hook, &Opener),
+        headers: &mut HeaderMap,
+        body: &Bytes,
+    ) -> Result<Option<Bytes>, OpenFailure> {
+        let entry = &hook.entry;
+        let choices = [&entry.sealing, &entry.family.sealing, &opener.sealing];
+        let sealing = SealingChoice::decide(choices).filter(|sealing| sealing.callback.is_some());
+        let Some(sealing) = sealing else {
+            return Ok(None);
+        };
+        if sealing.may_be_plain(Direction::Callback, headers, StatusCode::OK) {
+            return Ok(None);
+        }
+        let keys = opener.keys.get(&sealing.keys).ok_or(OpenFailure::NoKey)?;
+        Sealer { sealing, keys }.open(Direction::Callback, headers, body, self.clock.now())
     }
 
     /// The event of a push: its mark, and what is owed for it.

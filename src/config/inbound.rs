@@ -142,6 +142,7 @@ fn hooks(
                 webhook: std::sync::Arc::clone(webhook),
                 verifier,
                 handshake,
+                reads_plaintext: proof.reads_plaintext(),
                 targets,
             }),
             Err(missing) => {

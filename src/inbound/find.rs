@@ -20,6 +20,8 @@ pub struct Hook {
     pub verifier: Verifier,
     /// What answers its sender's question whether this is the right address.
     pub handshake: Option<Handshake>,
+    /// Its proof is over the plaintext of what comes sealed.
+    pub reads_plaintext: bool,
     /// Who gets it, and whether getting it twice does harm.
     pub targets: Vec<(String, bool)>,
 }

@@ -138,6 +138,11 @@ impl Proof {
         self.rule.needs_path_secret()
     }
 
+    /// Whether it is over the plaintext of what comes sealed.
+    pub fn reads_plaintext(&self) -> bool {
+        self.rule.reads_plaintext()
+    }
+
     /// What checks pushes.
     pub fn verifier(&self, secrets: &Secrets) -> Result<Verifier, MissingSecret> {
         self.rule.verifier(secrets)
@@ -185,6 +190,14 @@ impl Rule {
         match self {
             Self::PathSecret(_) => true,
             Self::All(rules) | Self::Any(rules) => rules.iter().any(Self::needs_path_secret),
+            _ => false,
+        }
+    }
+
+    fn reads_plaintext(&self) -> bool {
+        match self {
+            Self::Digest(_) => true,
+            Self::All(rules) | Self::Any(rules) => rules.iter().any(Self::reads_plaintext),
             _ => false,
         }
     }

@@ -88,6 +88,10 @@ async fn a_sealed_callback_is_delivered_plain() {
     let url = sandbox.url();
     let sealing = |plain: &str| {
         folder(|text| {
+            let by_path = "    path_secret: callback_path\n";
+            let and_digest =
+                "    all: [{ path_secret: callback_path }, { digest: { header: signed } }]\n";
+            let text = text.replace(by_path, and_digest);
             let callback = "callback: { body: whole, plain: allowed }";
             let changed = format!("callback: {{ body: whole, plain: {plain} }}");
             text.replace(callback, &changed)
