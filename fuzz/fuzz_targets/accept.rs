@@ -25,14 +25,22 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
     let path = folder.join("pintle.yaml");
     std::fs::write(&path, SETTINGS).expect("a file");
     let config = config::load(Some(&path)).config.expect("good settings");
-    let app = runtime.block_on(App::start(config, Some(path))).expect("it starts");
+    let app = runtime
+        .block_on(App::start(config, Some(path)))
+        .expect("it starts");
     let inbound = app.inbound().expect("it takes pushes");
-    Gateway { runtime, inbound, _app: app }
+    Gateway {
+        runtime,
+        inbound,
+        _app: app,
+    }
 });
 
 // First byte: which path and method. Then lines of headers up to an empty one, then the body.
 fuzz_target!(|data: &[u8]| {
-    let Some((choice, rest)) = data.split_first() else { return };
+    let Some((choice, rest)) = data.split_first() else {
+        return;
+    };
     let paths = [
         "/callback/s3cret/workflow/call-finished",
         "/callback/s3cret/callcenter/agent-status-changed",
@@ -40,7 +48,11 @@ fuzz_target!(|data: &[u8]| {
         "/accounts/main/callback/s3cret/workflow/list-finished?a=b",
     ];
     let path = paths[usize::from(*choice) % paths.len()];
-    let method = if choice & 0x80 == 0 { Method::POST } else { Method::GET };
+    let method = if choice & 0x80 == 0 {
+        Method::POST
+    } else {
+        Method::GET
+    };
     let split = rest.windows(2).position(|two| two == b"\n\n");
     let (head, body) = match split {
         Some(at) => (&rest[..at], &rest[at + 2..]),
@@ -51,15 +63,20 @@ fuzz_target!(|data: &[u8]| {
     *request.uri_mut() = path.parse().expect("a path");
     for line in head.split(|byte| *byte == b'\n').take(50) {
         let mut parts = line.splitn(2, |byte| *byte == b':');
-        let name = parts.next().and_then(|name| HeaderName::from_bytes(name).ok());
-        let value = parts.next().and_then(|value| HeaderValue::from_bytes(value).ok());
+        let name = parts
+            .next()
+            .and_then(|name| HeaderName::from_bytes(name).ok());
+        let value = parts
+            .next()
+            .and_then(|value| HeaderValue::from_bytes(value).ok());
         if let (Some(name), Some(value)) = (name, value) {
             request.headers_mut().append(name, value);
         }
     }
     let gateway = &*GATEWAY;
     let mut record = Record::new("public", RequestId::fresh(), method, String::new());
-    let accepted = gateway.inbound.accept(request, &Peer::default(), &mut record);
+    let peer = Peer::default();
+    let accepted = gateway.inbound.accept(request, &peer, &mut record);
     if let Err(failure) = gateway.runtime.block_on(accepted) {
         assert_ne!(failure.description().code, "internal");
     }
