@@ -193,6 +193,22 @@ impl Failure {
         }
     }
 
+    /// What became of the call or push, in a word.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::NoHook
+            | Self::SenderHeldBack { .. }
+            | Self::NotProven(_)
+            | Self::Malformed(_)
+            | Self::PushConflict
+            | Self::Store(StoreFailure::Full { .. } | StoreFailure::Crowded) => "not_stored",
+            // A disk that fails may have kept what it failed to confirm.
+            Self::Store(_) => "unknown",
+            other if other.is_unsent() => "not_sent",
+            _ => "unknown",
+        }
+    }
+
     /// When trying again can help, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

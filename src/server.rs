@@ -58,8 +58,9 @@ pub struct Options {
     pub unix: Option<PathBuf>,
     /// Who may call by which name; `None` where every call has to prove itself.
     pub guard: Option<Guard>,
-    /// Paths may hold secrets: a record has none until whoever takes the call sets it.
-    pub hides_paths: bool,
+    /// Strangers call. Paths may hold secrets: a record has none until whoever takes the call sets
+    /// it. And no reply tells what its stages took, which would tell how far a push came.
+    pub is_public: bool,
     /// TLS, for the address.
     pub tls: Option<tls::Server>,
     /// Its limits.

@@ -31,11 +31,29 @@ pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
     }
 }
 
-/// Loads the settings; on a fault prints all of them and gives the status to end with.
+/// Loads the settings and prints every fault and warning; the status to end with where they cannot
+/// be used.
+pub(super) fn load_aloud(argument: &ConfigArgument) -> Result<Config, ExitCode> {
+    let Loaded { config, faults, .. } = config::load(argument.path().as_deref());
+    if config.is_some() {
+        print::faults(&faults, print::colour_on_stderr());
+    }
+    usable(config, &faults, argument)
+}
+
+/// The same for whoever only looks something up: without warnings.
 pub(super) fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
     let Loaded { config, faults, .. } = config::load(argument.path().as_deref());
-    print::faults(&faults, print::colour_on_stderr());
+    usable(config, &faults, argument)
+}
+
+fn usable(
+    config: Option<Config>,
+    faults: &[Fault],
+    argument: &ConfigArgument,
+) -> Result<Config, ExitCode> {
     config.ok_or_else(|| {
+        print::faults(faults, print::colour_on_stderr());
         print::error(&format!(
             "{} cannot be used: nothing was started",
             argument.described()

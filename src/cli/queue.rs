@@ -259,8 +259,8 @@ impl Gateway {
         let count = number(&counted.await?, "count");
         if !change.yes {
             print::line(&format!(
-                "{} would be looked at; with --yes it is done: {verb}",
-                print::count(usize::try_from(count).unwrap_or(usize::MAX), "delivery")
+                "{count} {} would be looked at; with --yes it is done: {verb}",
+                if count == 1 { "delivery" } else { "deliveries" }
             ));
             return Ok(());
         }

@@ -11,7 +11,7 @@ use crate::server::BindFailure;
 use crate::telemetry;
 
 pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
-    let config = match check::load(argument) {
+    let config = match check::load_aloud(argument) {
         Ok(config) => config,
         Err(status) => return status,
     };

@@ -52,7 +52,7 @@ pub(super) fn read(
         address,
         unix,
         guard: Some(Guard { hosts, origins }),
-        hides_paths: false,
+        is_public: false,
         tls,
         limits,
     }
@@ -81,7 +81,7 @@ pub(super) fn read_public(
         address,
         unix: None,
         guard: None,
-        hides_paths: true,
+        is_public: true,
         tls,
         limits,
     }

@@ -9,7 +9,8 @@ use crate::message::{Body, RequestId};
 
 /// The answer to a call that failed. It has no internals: no address, no cause, no secret.
 ///
-/// `outcome` is `not_sent` where the platform cannot have seen the call, else `unknown`.
+/// `outcome` is `not_sent` where the platform cannot have seen the call, `not_stored` where a push
+/// has had no effect, and else `unknown`.
 pub fn problem(failure: &Failure, id: &RequestId) -> Response<Body> {
     let row = failure.description();
     let body = json!({
@@ -19,7 +20,7 @@ pub fn problem(failure: &Failure, id: &RequestId) -> Response<Body> {
         "detail": failure.detail(),
         "code": row.code,
         "blame": row.blame.as_str(),
-        "outcome": if failure.is_unsent() { "not_sent" } else { "unknown" },
+        "outcome": failure.outcome(),
         "request_id": id.as_str(),
     });
     let mut reply = Response::new(Body::held(format!("{body:#}\n")));

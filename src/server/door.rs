@@ -53,7 +53,7 @@ pub struct Door<I> {
 struct Shared {
     name: &'static str,
     guard: Option<Guard>,
-    hides_paths: bool,
+    is_public: bool,
     limits: Limits,
     calls: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -65,14 +65,14 @@ impl<I: Inner> Door<I> {
         let Options {
             name,
             guard,
-            hides_paths,
+            is_public,
             limits,
             ..
         } = options;
         let shared = Shared {
             name,
             guard: guard.clone(),
-            hides_paths: *hides_paths,
+            is_public: *is_public,
             limits: *limits,
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             tasks,
@@ -95,7 +95,7 @@ impl<I: Inner> Door<I> {
     pub(super) async fn enter(&self, request: Request<Body>, peer: Peer) -> Response<Body> {
         // The id comes first: whatever happens, the caller and the log can name the call.
         let id = RequestId::accept(request.headers().get(header::REQUEST_ID));
-        let path = if self.shared.hides_paths {
+        let path = if self.shared.is_public {
             String::new()
         } else {
             request.uri().path().to_owned()
@@ -135,7 +135,7 @@ impl<I: Inner> Door<I> {
                 Detached::new(running, begun, self.shared.tasks.clone()).await
             }
         };
-        let reply = leave(answer);
+        let reply = leave(answer, self.shared.is_public);
         if !is_http2 || !matches!(reply.body(), Body::Stream(_)) {
             return reply;
         }
@@ -235,7 +235,7 @@ async fn run<I: Inner>(mut inner: I, call: Call) -> Answer {
 }
 
 /// The reply as it leaves: with id and stages, and the record bound to the end of its body.
-fn leave(answer: Answer) -> Response<Body> {
+fn leave(answer: Answer, is_public: bool) -> Response<Body> {
     let Answer {
         outcome,
         mut record,
@@ -251,7 +251,9 @@ fn leave(answer: Answer) -> Response<Body> {
     record.status = Some(reply.status().as_u16());
     let headers = reply.headers_mut();
     headers.insert(header::REQUEST_ID, record.id.header());
-    headers.insert(header::SERVER_TIMING, record.timing.header());
+    if !is_public {
+        headers.insert(header::SERVER_TIMING, record.timing.header());
+    }
     if !matches!(reply.body(), Body::Stream(_)) {
         record.reply_bytes = reply.body().exact_len().unwrap_or(0);
         return reply;

@@ -68,7 +68,12 @@ async fn what_is_not_proved_gets_one_answer_and_then_has_to_wait() {
             (reply.status.as_u16(), reply.code().as_str()),
             (403, "push_refused")
         );
-        told.insert(reply.body);
+        assert!(
+            !reply.headers.contains_key("server-timing"),
+            "it tells how far a push came"
+        );
+        let names: Vec<_> = reply.headers.keys().map(ToString::to_string).collect();
+        told.insert((names, reply.body));
     }
     assert_eq!(told.len(), 1);
     bridge
