@@ -48,6 +48,13 @@ pub(super) fn read(
     };
     let mut open = Fields::open(public, faults)?;
     let listener = listener::read_public("public", &mut open, PUBLIC, secrets);
+    if listener.limits.body_bytes_max > EVENT_BYTES_MAX {
+        let place = public.child("limits").unwrap_or(public);
+        faults.push(
+            Fault::at(place, "an event of more than 16 MiB is not stored")
+                .help("write `body_bytes_max: 16MiB` or less"),
+        );
+    }
     let scheme = if listener.tls.is_some() {
         "https"
     } else {
@@ -379,6 +386,8 @@ fn nonzero(number: usize) -> Option<NonZeroU32> {
 
 const PUBLIC: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
 const BYTES_MAX: u64 = 10 << 30;
+/// What the store promises to take.
+const EVENT_BYTES_MAX: u64 = 16 << 20;
 /// Pushes of one sender a minute that may fail to be proved.
 const FAILURES_MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 /// How often a delivery is tried where the settings say nothing.

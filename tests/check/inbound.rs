@@ -41,6 +41,11 @@ fn what_comes_in_has_somewhere_to_go() {
             "  trusted_proxies: [10.0.0.0/99]\n  listen:",
         ),
         (
+            "body_too_large",
+            "  listen:",
+            "  limits: { body_bytes_max: 1GiB }\n  listen:",
+        ),
+        (
             "url_faulty",
             "  listen:",
             "  url: hooks.example.com\n  listen:",
