@@ -26,9 +26,14 @@ pub(super) async fn run(arguments: &SandboxArguments) -> ExitCode {
         }
     };
     let url = sandbox.url();
+    let seals = arguments.sealing.as_ref().map_or_else(String::new, |name| {
+        format!(
+            "  sealing       {name}: what is announced as sealed is opened, and answered sealed\n"
+        )
+    });
     print::line(&format!(
         "The sandbox stands in for the platform at {url}\n\n  \
-         credentials   app_key {app_key}, app_secret {app_secret}\n  \
+         credentials   app_key {app_key}, app_secret {app_secret}\n{seals}  \
          what it can   curl {url}/sandbox\n  \
          what it saw   curl {url}/sandbox/requests\n  \
          the gateway   pintle serve\n\nCtrl-C ends it."

@@ -18,6 +18,7 @@ use crate::inbound::{Hook, Hooks, TrustedProxies};
 use crate::policy::{MissingSecret, Policies, choice};
 use crate::route::{Catalogue, Entry, Webhook};
 use crate::secret::Secret;
+use crate::server;
 use crate::store::{self, Retention};
 use crate::upstream::BaseUrl;
 use crate::yaml::{Bytes, Fault, Faults, Fields, Name, Node, Read, Value, nearest};
@@ -48,13 +49,7 @@ pub(super) fn read(
     };
     let mut open = Fields::open(public, faults)?;
     let listener = listener::read_public("public", &mut open, PUBLIC, secrets);
-    if listener.limits.body_bytes_max > EVENT_BYTES_MAX {
-        let place = public.child("limits").unwrap_or(public);
-        faults.push(
-            Fault::at(place, "an event of more than 16 MiB is not stored")
-                .help("write `body_bytes_max: 16MiB` or less"),
-        );
-    }
+    check_limits(&listener, public, faults);
     let scheme = if listener.tls.is_some() {
         "https"
     } else {
@@ -101,6 +96,16 @@ pub(super) fn read(
         receivers,
         hooks,
     })
+}
+
+fn check_limits(listener: &server::Options, public: &Node, faults: &Faults) {
+    if listener.limits.body_bytes_max > EVENT_BYTES_MAX {
+        let place = public.child("limits").unwrap_or(public);
+        faults.push(
+            Fault::at(place, "an event of more than 16 MiB is not stored")
+                .help("write `body_bytes_max: 16MiB` or less"),
+        );
+    }
 }
 
 fn read_networks(node: &Node, faults: &Faults) -> Vec<Cidr> {

@@ -60,6 +60,9 @@ async fn a_plain_reply_is_taken_where_the_policy_says_so() {
 async fn what_cannot_be_sealed_is_refused_before_it_is_sent() {
     let stage = stage("airudder").await;
     stage.client.get(ROBOTS).await;
+    // What a call holds is for the platform to judge.
+    let told = stage.client.post(CREATE, "no JSON").await.json();
+    assert_eq!(told["message"], "the body is not JSON");
     let before = stage.sandbox.seen().len();
     let plain: &[(&str, &str)] = &[];
     for (path, headers, body, status, detail) in [
