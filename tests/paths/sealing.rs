@@ -168,7 +168,7 @@ fn openssl(cipher: &str, key: &str, iv: Option<&str>, sealed: &[u8]) -> Vec<u8> 
     piped(command, sealed)
 }
 
-fn piped(mut command: Command, input: &[u8]) -> Vec<u8> {
+pub(crate) fn piped(mut command: Command, input: &[u8]) -> Vec<u8> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -78,6 +78,41 @@ async fn a_signed_push_is_taken_once_and_a_changed_one_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_sender_that_asks_first_is_answered() {
+    let app = Receiver::start().await;
+    let secrets = "secrets: { callback_path: \"literal:s3cret\", meta_app: \"literal:app\", \
+                   meta_verify_token: \"literal:v1\" }";
+    let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
+    let settings = inbound_settings(&sandbox.url(), &receiver("app", &app, ""), "", OWN)
+        .replace("secrets: { callback_path: \"literal:s3cret\" }", secrets);
+    let stage = Stage::start_in(with_route("meta"), sandbox, &settings).await;
+    let public = Client::new(&format!("http://{}", stage.app.addresses().public.unwrap()));
+    let asked = "/in/ours?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=";
+    let answered = public.get(&format!("{asked}v1")).await;
+    assert_eq!(
+        (answered.status.as_u16(), &answered.body[..]),
+        (200, &b"1158201444"[..])
+    );
+    assert_eq!(answered.header("content-type"), "text/plain");
+    let refused = public.get(&format!("{asked}v2")).await;
+    assert_eq!(refused.code(), "push_refused");
+    let unsigned = public.post("/in/ours", r#"{"id":"1"}"#).await;
+    assert_eq!(unsigned.code(), "push_refused");
+    // From `printf '{"id":"1"}' | openssl dgst -sha256 -hmac app`.
+    let mut command = std::process::Command::new("openssl");
+    command.args(["dgst", "-sha256", "-hmac", "app", "-r"]);
+    let told = crate::sealing::piped(command, br#"{"id":"1"}"#);
+    let tag = String::from_utf8(told).unwrap();
+    let signature = format!("sha256={}", tag.split_whitespace().next().unwrap());
+    let headers = [("x-hub-signature-256", signature.as_str())];
+    let taken = public
+        .send("POST", "/in/ours", &headers, r#"{"id":"1"}"#)
+        .await;
+    assert_eq!(taken.status, 202);
+    until("the delivery", || app.count() == 1).await;
+}
+
+#[tokio::test]
 async fn a_sealed_callback_is_delivered_plain() {
     let app = Receiver::start().await;
     let options = Options {
