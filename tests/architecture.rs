@@ -21,6 +21,7 @@ const GATED: &[(&str, &[&str])] = &[
     ("webpki", &["server"]),
     ("saphyr_parser", &["yaml"]),
     ("jsonpath_rust", &["mapping"]),
+    ("regex", &["mapping"]),
     ("aes", &["crypto"]),
     ("cbc", &["crypto"]),
     ("governor", &["limit"]),
