@@ -74,6 +74,8 @@ fn lead() -> Value {
             column("CITY", "Mountain View"),
             column("PHONE_NUMBER", "+16505550123"),
             column("POSTAL_CODE", "94043"),
+            column("STREET_ADDRESS", "1600 Example Parkway"),
+            column("COUNTRY", "US"),
         ],
     })
 }
