@@ -1,10 +1,12 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
-//! is had, which family an operation belongs to, how messages are sealed, how senders are proven.
+//! is had, which family an operation belongs to, how messages are sealed, how senders are proven,
+//! when people may be called.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
 
 mod family;
+mod hours;
 mod login;
 mod named;
 mod proof;
@@ -14,6 +16,7 @@ mod verdict;
 use std::sync::Arc;
 
 pub use family::{Family, FamilyLogin, FamilyUpstream};
+pub use hours::{Hours, Opening};
 pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
 pub use named::Named;
@@ -100,6 +103,8 @@ pub struct Policies {
     pub sealings: Named<SealingChoice>,
     /// The proofs of sender by name.
     pub proofs: Named<Proof>,
+    /// The calling hours by name.
+    pub hours: Named<Hours>,
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -128,6 +133,8 @@ impl Policies {
             sealing::read,
         );
         let proofs = Named::read(&sections.proofs, ("proof", partial), faults, proof::read);
+        let hours = (&sections.hours, ("set of calling hours", partial));
+        let hours = Named::read(hours.0, hours.1, faults, Hours::read);
         let read =
             |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
         let logins = Named::read(&sections.logins, ("login", partial), faults, read);
@@ -148,6 +155,7 @@ impl Policies {
             logins,
             sealings,
             proofs,
+            hours,
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -187,6 +195,7 @@ struct Sections {
     logins: Vec<(Node, Node)>,
     sealings: Vec<(Node, Node)>,
     proofs: Vec<(Node, Node)>,
+    hours: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -204,6 +213,7 @@ impl Sections {
             ("logins", &mut self.logins),
             ("sealings", &mut self.sealings),
             ("proofs", &mut self.proofs),
+            ("calling_hours", &mut self.hours),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {

@@ -26,7 +26,7 @@ const GATED: &[(&str, &[&str])] = &[
     ("cbc", &["crypto"]),
     ("governor", &["limit"]),
     ("rusqlite", &["store"]),
-    ("jiff", &["config", "delivery", "cli"]),
+    ("jiff", &["config", "delivery", "cli", "policy", "mapping"]),
     ("clap", &["cli"]),
     ("miette", &["cli", "yaml"]),
     ("include_dir", &["config"]),
