@@ -1,9 +1,11 @@
-//! What turns one document into another. So far: selectors.
+//! What turns one document into another. So far: selectors and functions.
 
+pub mod function;
 pub mod pick;
 pub mod scope;
 pub mod selector;
 
+pub use function::{Function, Kind, Moment, Pipeline, Table, Tables};
 pub use pick::{NotJson, Scalar, pick};
 pub use scope::{Scope, ScopeQuery};
 pub use selector::{MemberQuery, SingularQuery};
