@@ -27,6 +27,7 @@ const GATED: &[(&str, &[&str])] = &[
     ("governor", &["limit"]),
     ("rusqlite", &["store"]),
     ("jiff", &["config", "delivery", "cli", "policy", "mapping"]),
+    ("rlibphonenumber", &["mapping"]),
     ("clap", &["cli"]),
     ("miette", &["cli", "yaml"]),
     ("include_dir", &["config"]),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
+use serde_json::Value as Json;
 
 use crate::yaml::syntax::{line_before, syntax, unprintable};
 use crate::yaml::{Fault, Faults};
@@ -118,6 +119,25 @@ impl Node {
                 .find(|(name, _)| name.text() == Some(key))
                 .map(|(_, value)| value),
             _ => None,
+        }
+    }
+
+    /// The node as JSON. What is quoted is text; a plain word is a number, a truth value or `null`
+    /// where it reads as JSON, and else text. Numbers keep every digit.
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Scalar { text, plain: true } => {
+                serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()))
+            }
+            Value::Scalar { text, .. } => Json::String(text.clone()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => {
+                let member = |(key, value): &(Self, Self)| {
+                    (key.text().unwrap_or_default().to_owned(), value.to_json())
+                };
+                Json::Object(entries.iter().map(member).collect())
+            }
         }
     }
 }

@@ -1,28 +1,7 @@
 //! Bodies written in YAML, as the JSON that they stand for.
 
-use serde_json::{Map, Value as Json};
-
 use super::webhook::Example;
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Value};
-
-/// A node as JSON. What is quoted is text; a plain word is a number, a truth value or `null` where
-/// it reads as JSON, and else text. Numbers keep every digit.
-pub(super) fn to_json(node: &Node) -> Json {
-    match &node.value {
-        Value::Null => Json::Null,
-        Value::Scalar { text, plain: true } => {
-            serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()))
-        }
-        Value::Scalar { text, .. } => Json::String(text.clone()),
-        Value::List(items) => items.iter().map(to_json).collect(),
-        Value::Map(entries) => {
-            let member = |(key, value): &(Node, Node)| {
-                (key.text().unwrap_or_default().to_owned(), to_json(value))
-            };
-            Json::Object(entries.iter().map(member).collect::<Map<_, _>>())
-        }
-    }
-}
 
 /// Reads what is known of a body: `name: what it is`.
 pub(super) fn read_fields(node: &Node, faults: &Faults) -> Vec<(String, String)> {
@@ -57,7 +36,7 @@ pub(super) fn read_examples(node: &Node, faults: &Faults) -> Vec<Example> {
             fields.finish();
             Some(Example {
                 name: name?,
-                body: to_json(body?),
+                body: body?.to_json(),
             })
         })
         .collect()

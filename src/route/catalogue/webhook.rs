@@ -189,7 +189,7 @@ fn read_once(node: &Node, faults: &Faults) -> Option<Once> {
 fn read_answer(node: &Node, faults: &Faults) -> Option<Answer> {
     let mut fields = Fields::open(node, faults)?;
     let status = fields.or("status", 200_u64);
-    let json = fields.node("json").map(example::to_json);
+    let json = fields.node("json").map(Node::to_json);
     let text = fields.optional::<String>("text");
     fields.finish();
     let status = u16::try_from(status)
