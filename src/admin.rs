@@ -108,7 +108,7 @@ impl Admin {
         };
         let described = inbound.delivery.targets().map(|target| {
             let state = target.state();
-            (target.options().name.clone(), json!(state))
+            (target.name().to_owned(), json!(state))
         });
         Value::Object(described.collect())
     }

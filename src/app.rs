@@ -19,10 +19,11 @@ pub use reload::{Reloaded, watch};
 use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::{Config, InboundOptions};
-use crate::delivery::{self, Delivery, Target};
+use crate::delivery::{self, Delivery, RouteTarget, Target};
 use crate::inbound::{self, Inbound, Opener, Senders};
 use crate::outbound::{self, Account, AccountOptions, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
+use crate::runner::{Parties, Runner};
 use crate::store::{Journal, OpenFault, Queue as _};
 
 /// Why the process does not start.
@@ -80,14 +81,23 @@ pub struct Addresses {
 impl App {
     /// Binds everything and opens the journal, then begins to serve: what cannot be used stops the
     /// start before anything else happened. `path` is where a reload reads the settings again.
-    pub async fn start(mut config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
+    pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
+        Self::start_at(config, path, Clock::system()).await
+    }
+
+    /// The same, by a clock of the caller's.
+    pub async fn start_at(
+        mut config: Config,
+        path: Option<PathBuf>,
+        clock: Clock,
+    ) -> Result<Self, StartFailure> {
         let local = server::bind(&config.local).await?;
         let admin = server::bind(&config.admin).await?;
         let public = match &config.inbound {
             None => None,
             Some(inbound) => Some(server::bind(&inbound.listener).await?),
         };
-        let (clock, tasks) = (Clock::system(), Tasks::default());
+        let tasks = Tasks::default();
         let store = match &config.inbound {
             None => None,
             Some(inbound) => {
@@ -113,18 +123,20 @@ impl App {
         let default_account = config.default_account.clone();
         let drain_max = config.drain;
         let outbound = build(config, None, (&clock, &tasks.background));
+        let outbound = Arc::new(ArcSwap::from_pointee(outbound));
         let inbound = options.zip(store).map(|(options, store)| {
             let parts = Parts {
                 openers,
                 default_account,
                 store,
+                outbound: Arc::clone(&outbound),
             };
             let built = build_inbound(options, parts, None, (&clock, &tasks));
             Arc::new(ArcSwap::from_pointee(built))
         });
         let app = Self {
             path,
-            outbound: Arc::new(ArcSwap::from_pointee(outbound)),
+            outbound,
             inbound,
             drain: CancellationToken::new(),
             drain_max,
@@ -146,7 +158,10 @@ impl App {
             .collect();
         let serving = &self.tasks.serving;
         if let Some(options) = options.first() {
-            let service = outbound::Service(Arc::clone(&self.outbound));
+            let service = inbound::Local {
+                outbound: outbound::Service(Arc::clone(&self.outbound)),
+                inbound: self.inbound.clone(),
+            };
             let door = Door::new(service, options, serving.clone());
             let listening = server::serve(local, door, serving.clone(), self.drain.clone());
             serving.spawn(listening);
@@ -254,6 +269,7 @@ struct Parts {
     openers: BTreeMap<String, Opener>,
     default_account: String,
     store: Arc<Journal>,
+    outbound: Arc<ArcSwap<Outbound>>,
 }
 
 /// Makes the inbound path of a configuration. Receivers that did not change go on as they are.
@@ -267,11 +283,32 @@ fn build_inbound(
         openers,
         default_account,
         store,
+        outbound,
     } = parts;
+    let runner = before.map_or_else(
+        || {
+            let parties = Parties::new(options.parties.clone(), tasks.background.clone());
+            Arc::new(Runner {
+                outbound,
+                parties: match &options.stand_in {
+                    None => parties,
+                    Some(stand_in) => parties.with_stand_in(stand_in.clone()),
+                },
+                clock: clock.clone(),
+                witness: options.witness.clone(),
+            })
+        },
+        |before| Arc::clone(&before.runner),
+    );
+    // Routes are read anew each time, so that only receivers alone can go on as they are.
     let known = before.filter(|before| {
-        let targets = before.delivery.targets().map(Target::options);
-        targets.eq(options.receivers.iter())
+        let targets = before.delivery.targets().filter_map(Target::options);
+        options.flows.is_empty()
+            && before.routes.is_empty()
+            && targets.eq(options.receivers.iter())
     });
+    let routes = options.flows.iter().map(|flow| Arc::clone(&flow.running));
+    let routes: Vec<_> = routes.collect();
     let delivery = known.map_or_else(
         || {
             let means = delivery::Means {
@@ -281,6 +318,14 @@ fn build_inbound(
             };
             let targets = options.receivers.into_iter();
             let targets = targets.map(|options| Target::new(options, &tasks.background));
+            let flows = options.flows.into_iter().map(|flow| {
+                let route = RouteTarget {
+                    running: flow.running,
+                    runner: Arc::clone(&runner),
+                };
+                Target::route(route, flow.retry, flow.attempts_max)
+            });
+            let targets = targets.chain(flows);
             Arc::new(Delivery::new(targets.collect(), &means))
         },
         |before| Arc::clone(&before.delivery),
@@ -292,6 +337,8 @@ fn build_inbound(
     let trouble = before.map(|before| Arc::clone(&before.trouble));
     Inbound {
         trouble: trouble.unwrap_or_default(),
+        runner,
+        routes,
         hooks: options.hooks,
         accounts: openers,
         default_account,

@@ -8,6 +8,7 @@ mod routes;
 mod sandbox;
 mod seal;
 mod serve;
+mod test;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle routes --family workflow\n  \
         pintle routes --export mine     # to edit the catalogue; the settings then name the folders")]
     Routes(RoutesArguments),
+    /// Play the examples of routes on the engine that production runs
+    #[command(after_help = "Examples:\n  pintle test --folder routes lendswift\n  \
+        pintle test --folder routes --watch\n  pintle test --junit report.xml --cover-min 90")]
+    Test(test::TestArguments),
     /// Seal a payload as the gateway would, and print it with its headers
     #[command(
         after_help = "Examples:\n  pintle seal airudder --key env:AES_KEY lead.json\n  \
@@ -184,6 +189,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Sandbox(arguments) => sandbox::run(&arguments).await,
         Command::Check(arguments) => check::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
+        Command::Test(arguments) => test::run(arguments).await,
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
         Command::Queue(arguments) => queue::run(arguments).await,

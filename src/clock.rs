@@ -17,6 +17,8 @@ pub type UnixMs = i64;
 pub struct Clock {
     /// How far it is ahead of the system's, in seconds.
     ahead_s: Arc<AtomicI64>,
+    /// The millisecond at which it stands, or [`GOING`].
+    stands_at: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -24,7 +26,20 @@ impl Clock {
     pub fn system() -> Self {
         Self {
             ahead_s: Arc::new(AtomicI64::new(0)),
+            stands_at: Arc::new(AtomicI64::new(GOING)),
         }
+    }
+
+    /// A clock that stands, for trying things out.
+    pub fn standing_at(now_ms: UnixMs) -> Self {
+        let clock = Self::system();
+        clock.stand_at(now_ms);
+        clock
+    }
+
+    /// Sets it to a millisecond, at which it stands, for everyone who shares it.
+    pub fn stand_at(&self, now_ms: UnixMs) {
+        self.stands_at.store(now_ms, Ordering::Relaxed);
     }
 
     /// The second that it is.
@@ -35,9 +50,13 @@ impl Clock {
     /// The millisecond that it is. A system clock before 1970 shows 1970.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now_ms(&self) -> UnixMs {
+        let stands_at = self.stands_at.load(Ordering::Relaxed);
+        let ahead_s = self.ahead_s.load(Ordering::Relaxed);
+        if stands_at != GOING {
+            return stands_at.saturating_add(ahead_s.saturating_mul(1000));
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let millis = since.map_or(0, |since| since.as_millis());
-        let ahead_s = self.ahead_s.load(Ordering::Relaxed);
         i64::try_from(millis)
             .unwrap_or(UnixMs::MAX)
             .saturating_add(ahead_s.saturating_mul(1000))
@@ -48,3 +67,6 @@ impl Clock {
         self.ahead_s.fetch_add(seconds, Ordering::Relaxed);
     }
 }
+
+/// It goes with the system's.
+const GOING: UnixMs = UnixMs::MIN;

@@ -214,6 +214,21 @@ pub enum Unencodable {
     TooDeep,
 }
 
+impl Format {
+    /// The format that a media type means; JSON where it means none of them.
+    pub fn of_media(media: Option<&str>) -> Self {
+        let media = media.unwrap_or_default().split(';').next();
+        let media = media.unwrap_or_default().trim().to_ascii_lowercase();
+        let is_meant = |codec: &&Codec| codec.media_types.contains(&media.as_str());
+        match CODECS.iter().find(is_meant) {
+            Some(codec) => codec.format,
+            None if media.ends_with("+xml") => Self::Xml,
+            None if media.starts_with("text/") => Self::Text,
+            None => Self::Json,
+        }
+    }
+}
+
 /// Reads a body, which may be compressed.
 ///
 /// `content_type` tells charset and boundary only: which format it is, the caller knows.

@@ -6,6 +6,7 @@
 
 mod account;
 mod files;
+mod flows;
 mod inbound;
 mod keyring;
 mod listener;
@@ -27,7 +28,11 @@ use crate::policy::Policies;
 use crate::route::Catalogue;
 use crate::server;
 use crate::store::{self, Retention};
+pub use flows::FlowOptions;
+
 use crate::token::Pace;
+use crate::runner::Witness;
+use crate::upstream;
 use crate::yaml::{Fault, Faults, parse};
 
 /// Everything that the files say, checked.
@@ -78,6 +83,14 @@ pub struct InboundOptions {
     pub retention: Retention,
     /// Who gets them.
     pub receivers: Vec<TargetOptions>,
+    /// How third parties are spoken to.
+    pub parties: upstream::Options,
+    /// Where everything goes that is for third parties, while routes are tried out.
+    pub stand_in: Option<upstream::BaseUrl>,
+    /// Who is told what routes say of their events, while they are tried out.
+    pub witness: Option<Arc<Witness>>,
+    /// The routes that run.
+    pub flows: Vec<FlowOptions>,
     /// The pushes that are taken.
     pub hooks: Hooks,
 }
@@ -100,6 +113,23 @@ pub struct Loaded {
     pub faults: Vec<Fault>,
     /// The files and folders that were looked at, also where something was wrong with them.
     pub files: Vec<PathBuf>,
+}
+
+/// The policies of a folder, or those of the binary.
+pub fn policies(folder: Option<&Path>) -> Policies {
+    let sources = folder.map_or_else(embedded::policies, files::read_plainly);
+    Policies::read(&sources, &Faults::new())
+}
+
+/// The catalogue of a folder, or that of the binary.
+pub fn catalogue(folder: Option<&Path>, policies: &Policies, faults: &Faults) -> Catalogue {
+    let sources = folder.map_or_else(embedded::routes, files::read_plainly);
+    Catalogue::read(&sources, policies, faults)
+}
+
+/// How an upstream is spoken to that nothing is said of.
+pub fn plain_upstream() -> Option<upstream::Options> {
+    account::parties(&Faults::new())
 }
 
 /// Reads the settings at `path`, or the embedded ones, with their routes and policies.

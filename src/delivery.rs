@@ -6,6 +6,7 @@
 
 mod attempt;
 mod breaker;
+mod flow;
 mod retry;
 mod target;
 
@@ -18,6 +19,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use flow::RouteTarget;
+pub(crate) use flow::{Waited, look_up};
 pub use retry::Retry;
 pub use target::{Target, TargetOptions};
 
@@ -58,7 +61,7 @@ impl Delivery {
         let stop = CancellationToken::new();
         let targets: BTreeMap<String, Arc<Target>> = targets
             .into_iter()
-            .map(|target| (target.options().name.clone(), Arc::new(target)))
+            .map(|target| (target.name().to_owned(), Arc::new(target)))
             .collect();
         for target in targets.values() {
             let worker = work(Arc::clone(target), means.clone());
@@ -153,20 +156,20 @@ async fn lease<Q: Queue>(
         return Ok(Vec::new());
     }
     let now_ms = means.clock.now_ms();
-    let until_ms = now_ms.saturating_add(attempt::lease_ms(target.options.timeout));
+    let until_ms = now_ms.saturating_add(attempt::lease_ms(target.timeout));
     let leased = means
         .store
-        .lease(&target.options.name, max, until_ms, now_ms)
+        .lease(&target.name, max, until_ms, now_ms)
         .await;
     if let Err(failure) = &leased {
-        tracing::warn!(receiver = target.options.name, %failure, "nothing can be leased");
+        tracing::warn!(receiver = target.name, %failure, "nothing can be leased");
     }
     leased
 }
 
 /// Waits until something is due, or until the bell rings.
 async fn rest<Q: Queue>(target: &Target, means: &Means<Q>) {
-    let due = means.store.next_due(&target.options.name).await;
+    let due = means.store.next_due(&target.name).await;
     let wait = match due {
         Ok(Some(due_ms)) if !target.is_gone() => {
             let wait_ms = due_ms.saturating_sub(means.clock.now_ms());
@@ -183,7 +186,7 @@ async fn rest<Q: Queue>(target: &Target, means: &Means<Q>) {
 /// Tries a leased delivery and settles it.
 async fn deliver<Q: Queue>(target: &Target, lease: &Lease, means: &Means<Q>) {
     let mut record = AttemptRecord {
-        receiver: target.options.name.clone(),
+        receiver: target.name.clone(),
         event: lease.event.clone(),
         route: lease.route.clone(),
         attempt: lease.attempt,
@@ -192,9 +195,10 @@ async fn deliver<Q: Queue>(target: &Target, lease: &Lease, means: &Means<Q>) {
         status: None,
         cause: None,
         was_late: false,
+        result: None,
         started: std::time::Instant::now(),
     };
-    let settlement = attempt::attempt(target, lease, &means.clock, &mut record).await;
+    let settlement = attempt::attempt(target, lease, means, &mut record).await;
     // A store that cannot be written for a moment must not make a delivery that was taken be
     // tried again: as long as the lease lasts, settling is tried.
     let end = Instant::now() + SETTLE_MAX;

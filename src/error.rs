@@ -133,7 +133,10 @@ pub enum Failure {
     NotProven(#[source] NotProven),
     /// The push cannot be read.
     #[error("the push cannot be read: {0}")]
-    Malformed(&'static str),
+    Malformed(std::borrow::Cow<'static, str>),
+    /// A step of the push's route failed, and its sender waits.
+    #[error("a step of the route failed")]
+    Step,
     /// Another push had the same key and another body.
     #[error("another push with the same key and another body came before")]
     PushConflict,
@@ -201,6 +204,7 @@ impl Failure {
             | Self::NotProven(_)
             | Self::Malformed(_)
             | Self::PushConflict
+            | Self::Step
             | Self::Store(StoreFailure::Full { .. } | StoreFailure::Crowded) => "not_stored",
             // A disk that fails may have kept what it failed to confirm.
             Self::Store(_) => "unknown",

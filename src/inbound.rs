@@ -6,8 +6,10 @@
 //! [`crate::delivery`]'s.
 
 mod find;
+mod flow;
 mod once;
 mod sender;
+mod told;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -26,11 +28,14 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-pub use find::{Hook, Hooks};
+pub use flow::CONSENT;
+pub use find::{Callback, Hook, HookOf, Hooks};
 pub use sender::{Senders, TrustedProxies};
+pub use told::Local;
 pub use trouble::Trouble;
 
 use crate::clock::Clock;
+use crate::codec::{self, Format};
 use crate::crypto::{Evidence, Keyring, OpenFailure, PeerCertificate, Proven, sha256};
 use crate::delivery::Delivery;
 use crate::error::{Failure, NotProven};
@@ -40,6 +45,7 @@ use crate::message::{Body, Peer, RequestId};
 use crate::outbound::{Answer, Call};
 use crate::policy::{Direction, Sealer, SealingChoice};
 use crate::store::{Duty, Enqueued, Event, Journal, Queue as _, Retention};
+use crate::runner::{Runner, Running};
 use crate::telemetry::{Record, Stage};
 
 /// Everything that the inbound path needs.
@@ -50,6 +56,10 @@ pub struct Inbound {
     pub accounts: BTreeMap<String, Opener>,
     /// The account of pushes that name none.
     pub default_account: String,
+    /// What makes the steps of routes.
+    pub runner: Arc<Runner>,
+    /// The routes that begin with an event.
+    pub routes: Vec<Arc<Running>>,
     /// Where events are kept.
     pub store: Arc<Journal>,
     /// Whether pushes could not be stored lately.
@@ -106,8 +116,10 @@ impl Inbound {
         // find: a path that nobody declared is answered without a hint, and its text, which may be
         // a secret misspelt, goes into no record.
         let found = self.hooks.find(&head).ok_or(Failure::NoHook)?;
-        record.path.clone_from(&found.hook.webhook.path.pattern);
-        record.operation = Some(found.hook.entry.name.clone());
+        if let Some((_, path)) = found.hook.place() {
+            record.path.clone_from(&path.pattern);
+        }
+        record.operation = Some(found.hook.name().to_owned());
         let opener = self.opener(found.account.as_deref())?;
         record.timing.mark(Stage::Find);
 
@@ -136,16 +148,24 @@ impl Inbound {
             Err((failure, len)) => {
                 self.senders.note(sender);
                 sleep_until(told_at(begun, len, Instant::now())).await;
-                return Err(Failure::NotProven(failure));
+                let own = match &found.hook.of {
+                    HookOf::Route(running) => self.unproved(running, &failure, record),
+                    HookOf::Callback(_) => None,
+                };
+                return own.ok_or(Failure::NotProven(failure));
             }
         };
         record.timing.mark(Stage::Open);
+        let callback = match &found.hook.of {
+            HookOf::Route(running) => return self.take(running, push, record).await,
+            HookOf::Callback(callback) => callback,
+        };
 
         // store: mark and deliveries in one act, before anything is said. From here on the push
         // is carried to its end, whether the sender waits or not.
         record.begun.store(true, Ordering::Release);
-        let event = self.event(&found, push)?;
-        let (id, answer) = (event.id.clone(), found.hook.webhook.answer.clone());
+        let event = self.event(callback, found.account.as_deref(), push)?;
+        let (id, answer) = (event.id.clone(), callback.webhook.answer.clone());
         let targets: Vec<String> = event
             .duties
             .iter()
@@ -155,18 +175,18 @@ impl Inbound {
         record.timing.mark(Stage::Store);
         self.trouble.note(stored.as_ref().err());
         match stored.map_err(Failure::Store)? {
-            Enqueued::Stored => {
+            Enqueued::Stored { .. } => {
                 record.event = Some(id);
                 for target in targets.iter().filter_map(|name| self.delivery.target(name)) {
                     target.ring();
                 }
                 Ok(once::reply(answer))
             }
-            Enqueued::Repeated { answer } => {
+            Enqueued::Repeated { answer, .. } => {
                 record.is_repeat = true;
                 Ok(once::reply(once::decode(&answer)))
             }
-            Enqueued::Conflict => Err(Failure::PushConflict),
+            Enqueued::Conflict { .. } => Err(Failure::PushConflict),
         }
     }
 
@@ -194,6 +214,8 @@ impl Inbound {
             .reads_plaintext
             .then(|| self.opened((hook, opener), &mut head.headers.clone(), body))
             .and_then(|opened| opened.ok().flatten());
+        // Only for a proof that stands in the body, where that is no JSON.
+        let document = hook.reads_document.and_then(|format| self.read(format, head, body));
         let evidence = Evidence {
             method: &head.method,
             url: &url,
@@ -202,6 +224,7 @@ impl Inbound {
             headers: &head.headers,
             body,
             plain: plain.as_deref(),
+            document: document.as_ref(),
             peer: self.proxies.sender(peer, &head.headers),
             path_secret: secret,
             certificate: certificate.as_ref(),
@@ -232,6 +255,17 @@ impl Inbound {
         })
     }
 
+    /// The body as a route reads it, for a proof that stands in it.
+    fn read(&self, format: Format, head: &Parts, body: &[u8]) -> Option<Value> {
+        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let limits = codec::Limits {
+            bytes_max: self.body_bytes_max,
+            ..codec::Limits::default()
+        };
+        let coding = text(CONTENT_ENCODING);
+        codec::decode(format, text(CONTENT_TYPE), coding, body, &limits).ok()
+    }
+
     /// What a sealed body holds, with its headers put right; `None` where it is plain and may be.
     fn opened(
         &self,
@@ -239,7 +273,10 @@ impl Inbound {
         headers: &mut HeaderMap,
         body: &Bytes,
     ) -> Result<Option<Bytes>, OpenFailure> {
-        let entry = &hook.entry;
+        // Partners do not seal as the platform does.
+        let HookOf::Callback(Callback { entry, .. }) = &hook.of else {
+            return Ok(None);
+        };
         let choices = [&entry.sealing, &entry.family.sealing, &opener.sealing];
         let sealing = SealingChoice::decide(choices).filter(|sealing| sealing.callback.is_some());
         let Some(sealing) = sealing else {
@@ -253,42 +290,43 @@ impl Inbound {
     }
 
     /// The event of a push: its mark, and what is owed for it.
-    fn event(&self, found: &find::Found<'_>, push: Proven<Push>) -> Result<Event, Failure> {
+    fn event(
+        &self,
+        callback: &Callback,
+        account: Option<&str>,
+        push: Proven<Push>,
+    ) -> Result<Event, Failure> {
         let Push { head, body } = push.into_inner();
         if head.headers.contains_key(CONTENT_ENCODING) {
-            return Err(Failure::Malformed("it has a content coding"));
+            return Err(Failure::Malformed("it has a content coding".into()));
         }
         let document: Value =
-            serde_json::from_slice(&body).map_err(|_| Failure::Malformed("it is not JSON"))?;
+            serde_json::from_slice(&body).map_err(|_| Failure::Malformed("it is not JSON".into()))?;
         let scope = Scope {
             body: &document,
             headers: &head.headers,
             query: head.uri.query().unwrap_or_default(),
         };
-        let hook = &found.hook;
         let now_ms = self.clock.now_ms();
-        let order = hook
+        let order = callback
             .webhook
             .order
             .as_ref()
             .and_then(|order| order.text(&scope));
-        let duties = hook.targets.iter().map(|(target, is_once)| Duty {
+        let duties = callback.targets.iter().map(|(target, is_once)| Duty {
             target: target.clone(),
             order: order.clone(),
             due_ms: now_ms,
             is_once: *is_once,
+            leased_until_ms: None,
         });
         let content_type = head.headers.get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         Ok(Event {
             id: format!("evt_{}", RequestId::fresh()),
-            route: hook.entry.name.clone(),
-            mark: Some(once::mark(
-                &hook.webhook,
-                &scope,
-                (found.account.as_deref(), &body),
-                now_ms,
-            )),
+            route: callback.entry.name.clone(),
+            marks: vec![once::mark(&callback.webhook, &scope, (account, &body), now_ms)],
+            keeps: Vec::new(),
             content_type: content_type.unwrap_or("application/json").to_owned(),
             received_ms: now_ms,
             duties: duties.collect(),

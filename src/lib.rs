@@ -5,6 +5,8 @@
 
 pub mod cli;
 
+pub mod rehearsal;
+
 pub mod app;
 
 pub mod sandbox;
@@ -18,6 +20,8 @@ pub mod admin;
 pub mod inbound;
 
 pub mod delivery;
+
+pub mod runner;
 
 pub mod outbound;
 

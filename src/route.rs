@@ -1,7 +1,9 @@
 //! Routes: what can be called, and by whom. So far the catalogue of the platform.
 
 pub mod catalogue;
+pub mod flow;
 pub mod openapi;
 
 pub(crate) use catalogue::SECRET;
+pub use flow::Flow;
 pub use catalogue::{Catalogue, Differing, Effect, Entry, Kind, Line, Once, StaticAnswer, Webhook};

@@ -6,6 +6,7 @@
 
 mod body;
 mod callback;
+mod canned;
 mod callcenter;
 mod cloud;
 mod control;
@@ -38,6 +39,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use crate::sandbox::canned::Canned;
 pub use crate::sandbox::fault::{Fault, FaultError};
 pub use crate::sandbox::journal::Seen;
 pub use crate::sandbox::seal::Seals;
@@ -107,6 +109,7 @@ impl Sandbox {
             journal: Mutex::new(Journal::new()),
             faults: Mutex::new(Faults::new()),
             callbacks: Mutex::new(Callbacks::new()),
+            canned: Mutex::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             clock: Clock::system(),
@@ -159,6 +162,23 @@ impl Sandbox {
         locked(&self.shared.faults).clear();
     }
 
+    /// Writes the next answer to a path, or to the step of a route, beforehand.
+    pub fn answer(&self, of: &str, canned: Canned) {
+        locked(&self.shared.canned).put(of, canned);
+    }
+
+    /// From now on answers only what was written beforehand, and logins.
+    pub fn answer_nothing_else(&self) {
+        let mut canned = locked(&self.shared.canned);
+        canned.clear();
+        canned.is_only = true;
+    }
+
+    /// Forgets what was asked so far.
+    pub fn forget_seen(&self) {
+        locked(&self.shared.journal).clear();
+    }
+
     /// Drops every connection, request under way or not, and frees the address.
     pub async fn stop(self) {
         self.shared.shutdown.cancel();
@@ -180,6 +200,7 @@ struct Shared {
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
     callbacks: Mutex<Callbacks>,
+    canned: Mutex<canned::Shelf>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     clock: Clock,

@@ -70,6 +70,7 @@ fuzz_target!(|input: &[u8]| {
             headers: &headers,
             body,
             plain: None,
+            document: None,
             peer: None,
             path_secret: Some(path),
             certificate: None,

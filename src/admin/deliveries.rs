@@ -207,8 +207,8 @@ async fn import(inbound: &Inbound, body: Body) -> Result<Response<Body>, Failure
             return Ok(refuse(&fault));
         };
         match inbound.store.enqueue(event, now_ms).await {
-            Ok(Enqueued::Stored) => imported += 1,
-            Ok(Enqueued::Repeated { .. } | Enqueued::Conflict) => known += 1,
+            Ok(Enqueued::Stored { .. }) => imported += 1,
+            Ok(Enqueued::Repeated { .. } | Enqueued::Conflict { .. }) => known += 1,
             Err(failure) => return Err(Failure::Store(failure)),
         }
     }
@@ -224,6 +224,7 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
     let body = STANDARD.decode_to_vec(text("body_base64")?).ok()?;
     let (event, target) = (text("event")?, text("receiver")?);
     let mark = Mark {
+        after_success: false,
         key: format!("import {event} {target}"),
         digest: crate::crypto::sha256(&body),
         answer: Bytes::new(),
@@ -232,11 +233,13 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
     Some(Event {
         id: text("event")?,
         route: text("route")?,
-        mark: Some(mark),
+        marks: vec![mark],
+        keeps: Vec::new(),
         content_type: text("content_type")?,
         body: body.into(),
         received_ms: line.get("received_ms")?.as_i64()?,
         duties: vec![Duty {
+            leased_until_ms: None,
             target,
             order: text("order"),
             due_ms: now_ms,

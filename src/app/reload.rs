@@ -48,6 +48,7 @@ impl App {
                 openers,
                 default_account,
                 store: Arc::clone(&before.store),
+                outbound: Arc::clone(&self.outbound),
             };
             let built = build_inbound(options, parts, Some(&before), (&self.clock, &self.tasks));
             inbound.store(Arc::new(built));

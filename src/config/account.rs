@@ -144,6 +144,23 @@ pub(super) fn read_upstream(
     })
 }
 
+/// How third parties are spoken to; their bases are those of the calls.
+pub(super) fn parties(faults: &Faults) -> Option<upstream::Options> {
+    let material = Material {
+        extra_ca: None,
+        client: None,
+    };
+    let tls = Client::new(material, Protocol::Auto).map_err(|fault| {
+        faults.push(Fault::nowhere(format!("no TLS: {fault}")));
+    });
+    Some(upstream::Options {
+        base: BaseUrl::parse("https://localhost").ok()?,
+        protocol: Protocol::Auto,
+        tls: tls.ok()?,
+        limits: LIMITS,
+    })
+}
+
 fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
     let mut fields = Fields::open(node, secrets.faults)?;
     let ca = fields

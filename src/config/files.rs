@@ -86,6 +86,16 @@ fn read_text(path: &Path, faults: &Faults, missing: &str) -> Option<String> {
     None
 }
 
+/// The files of a folder, as far as they can be read.
+pub(super) fn read_plainly(folder: &Path) -> Vec<Arc<Source>> {
+    let faults = Faults::new();
+    let mut found = Vec::new();
+    if let Some(node) = crate::yaml::parse(&Source::new("", "folder"), &faults) {
+        found = read_folder(&node, folder, &faults, &mut Vec::new());
+    }
+    found
+}
+
 /// Reads every `*.yaml` of a folder and its folders, in the order of their paths.
 pub(super) fn read_folder(
     node: &Node,
@@ -191,6 +201,16 @@ impl Signature {
                 .map(|path| (path.clone(), look(path)))
                 .collect(),
         )
+    }
+
+    /// The signature of a folder and of all in it.
+    pub fn of_folder(folder: &Path) -> Self {
+        let mut watched = vec![folder.to_path_buf()];
+        let faults = Faults::new();
+        if let Some(node) = crate::yaml::parse(&Source::new("", "folder"), &faults) {
+            read_folder(&node, folder, &faults, &mut watched);
+        }
+        Self::of(&watched)
     }
 
     /// The same for other paths: what was looked at before stays as it was seen then, so that a

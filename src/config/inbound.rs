@@ -10,12 +10,14 @@ use http::Uri;
 
 use super::InboundOptions;
 use super::account::{self, entries};
+use super::flows::FlowOptions;
 use super::listener;
 use super::secret::Secrets;
 use crate::crypto::{Cidr, SecretFault, Signer};
 use crate::delivery::{Retry, TargetOptions};
-use crate::inbound::{Hook, Hooks, TrustedProxies};
+use crate::inbound::{Callback, Hook, HookOf, Hooks, TrustedProxies};
 use crate::policy::{MissingSecret, Policies, choice};
+use crate::route::flow::Begins;
 use crate::route::{Catalogue, Entry, Webhook};
 use crate::secret::Secret;
 use crate::server;
@@ -33,8 +35,9 @@ pub(super) fn read(
     let public = fields.node("public");
     let journal = fields.node("journal");
     let receivers = fields.node("receivers");
+    let run = fields.node("run");
     let Some(public) = public else {
-        for (key, node) in [("journal", journal), ("receivers", receivers)] {
+        for (key, node) in [("journal", journal), ("receivers", receivers), ("run", run)] {
             if let Some(node) = node {
                 faults.push(
                     Fault::at(
@@ -70,21 +73,21 @@ pub(super) fn read(
     open.finish();
     let (journal, retention) = read_journal(journal, secrets);
     let are_written = receivers.is_some();
+    let flows = run
+        .map(|node| super::flows::read(node, catalogue, secrets))
+        .unwrap_or_default();
     let receivers = receivers
         .map(|node| read_receivers(node, catalogue, secrets))
         .unwrap_or_default();
-    if !are_written {
+    if !are_written && run.is_none() {
         faults.push(
             Fault::at(public, "nobody receives what comes in")
                 .help("add `receivers: { app: { url: \"http://127.0.0.1:9000/platform\" } }`"),
         );
     }
-    let hooks = hooks(
-        catalogue,
-        &receivers,
-        (public, &proof_secrets),
-        (policies, faults),
-    );
+    let all = callbacks(catalogue, &receivers, &flows, (public, &proof_secrets), faults);
+    let own = flows.iter().filter_map(|flow| route_hook(flow, public, faults));
+    let hooks = Hooks::new(all.into_iter().chain(own).collect::<Vec<_>>());
     let host = listener.address.unwrap_or(PUBLIC);
     Some(InboundOptions {
         url: url.unwrap_or_else(|| format!("{scheme}://{host}")),
@@ -94,6 +97,10 @@ pub(super) fn read(
         journal,
         retention,
         receivers,
+        parties: account::parties(faults)?,
+        stand_in: None,
+        witness: None,
+        flows,
         hooks,
     })
 }
@@ -123,13 +130,48 @@ fn read_networks(node: &Node, faults: &Faults) -> Vec<Cidr> {
     networks.collect()
 }
 
-/// The pushes that somebody receives, each with what proves it.
-fn hooks(
+/// The push of a route, with what proves it; `None` where it begins with an event.
+fn route_hook(flow: &FlowOptions, public: &Node, faults: &Faults) -> Option<Hook> {
+    let running = &flow.running;
+    let Begins::Listen(listen) = &running.flow.begins else {
+        return None;
+    };
+    let proof = &listen.proof;
+    let made = proof
+        .verifier(&running.signing)
+        .and_then(|verifier| Ok((verifier, proof.handshake(&running.signing)?)));
+    match made {
+        Ok((verifier, handshake)) => Some(Hook {
+            of: HookOf::Route(std::sync::Arc::clone(running)),
+            verifier,
+            handshake,
+            reads_plaintext: false,
+            reads_document: proof.reads_document().then_some(listen.format),
+        }),
+        Err(missing) => {
+            faults.push(
+                Fault::at(
+                    public,
+                    format!(
+                        "the secret `{}` of the route `{}`: {}",
+                        missing.name, running.flow.name, missing.fault
+                    ),
+                )
+                .help("put a secret of the right kind where the reference under `run` points"),
+            );
+            None
+        }
+    }
+}
+
+/// The callbacks that somebody gets, each with what proves it.
+fn callbacks(
     catalogue: &Catalogue,
     receivers: &[TargetOptions],
+    flows: &[FlowOptions],
     (public, secrets): (&Node, &BTreeMap<String, Vec<Secret>>),
-    (_policies, faults): (&Policies, &Faults),
-) -> Hooks {
+    faults: &Faults,
+) -> Vec<Hook> {
     let mut told = Vec::new();
     let pushes = catalogue
         .entries()
@@ -140,6 +182,7 @@ fn hooks(
             .iter()
             .filter(|receiver| receiver.takes(&entry.name))
             .map(|receiver| (receiver.name.clone(), receiver.is_once))
+            .chain(routes_of(&entry.name, flows))
             .collect();
         if targets.is_empty() {
             return None;
@@ -150,12 +193,15 @@ fn hooks(
             .and_then(|verifier| Ok((verifier, proof.handshake(secrets)?)));
         match made {
             Ok((verifier, handshake)) => Some(Hook {
-                entry: std::sync::Arc::clone(entry),
-                webhook: std::sync::Arc::clone(webhook),
+                of: HookOf::Callback(Callback {
+                    entry: std::sync::Arc::clone(entry),
+                    webhook: std::sync::Arc::clone(webhook),
+                    targets,
+                }),
                 verifier,
                 handshake,
                 reads_plaintext: proof.reads_plaintext(),
-                targets,
+                reads_document: None,
             }),
             Err(missing) => {
                 tell_missing(&missing, (entry, webhook), public, (faults, &mut told));
@@ -163,7 +209,19 @@ fn hooks(
             }
         }
     });
-    Hooks::new(hooks.collect::<Vec<_>>())
+    hooks.collect()
+}
+
+/// The routes that begin with an event of this name.
+fn routes_of<'f>(
+    event: &str,
+    flows: &'f [FlowOptions],
+) -> impl Iterator<Item = (String, bool)> + use<'f> {
+    let event = event.to_owned();
+    flows
+        .iter()
+        .filter(move |flow| flow.running.flow.begins_with(&event))
+        .map(|flow| (flow.running.flow.target(), flow.running.is_once))
 }
 
 fn tell_missing(
@@ -207,7 +265,7 @@ fn read_secrets(node: &Node, secrets: &mut Secrets<'_>) -> BTreeMap<String, Vec<
     all
 }
 
-fn read_several(node: &Node, secrets: &mut Secrets<'_>) -> Vec<Secret> {
+pub(super) fn read_several(node: &Node, secrets: &mut Secrets<'_>) -> Vec<Secret> {
     let nodes = match &node.value {
         Value::List(items) => items.iter().collect(),
         _ => vec![node],
@@ -372,7 +430,7 @@ fn read_routes(node: &Node, catalogue: &Catalogue, faults: &Faults) -> Vec<Strin
     patterns
 }
 
-fn read_retry(node: &Node, faults: &Faults) -> Retry {
+pub(super) fn read_retry(node: &Node, faults: &Faults) -> Retry {
     let Some(mut fields) = Fields::open(node, faults) else {
         return RETRY;
     };
@@ -396,7 +454,7 @@ const EVENT_BYTES_MAX: u64 = 16 << 20;
 /// Pushes of one sender a minute that may fail to be proved.
 const FAILURES_MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 /// How often a delivery is tried where the settings say nothing.
-const RETRY: Retry = Retry {
+pub(super) const RETRY: Retry = Retry {
     first: Duration::from_secs(5),
     max: Duration::from_hours(1),
     horizon: Duration::from_hours(72),

@@ -56,6 +56,8 @@ pub struct Evidence<'a> {
     pub body: &'a [u8],
     /// The body as it was opened, where it came sealed.
     pub plain: Option<&'a [u8]>,
+    /// The body as its route reads it, for a proof that stands in a body that is no JSON.
+    pub document: Option<&'a serde_json::Value>,
     /// The address of the sender, as far as it is known for sure.
     pub peer: Option<IpAddr>,
     /// The secret segment of the path, where the route has one.

@@ -8,31 +8,67 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use tokio::time::Instant;
 
 use super::retry::{millis, retry_after};
-use super::target::Target;
+use super::target::{Receiver, Target, To};
+use super::{Means, flow};
 use crate::clock::Clock;
 use crate::message::Body;
-use crate::store::{Lease, Reason, Settlement};
+use crate::store::{Lease, Queue, Reason, Settlement};
 use crate::telemetry::AttemptRecord;
 use crate::upstream::{Purpose, SendFailure};
 
 /// Tries once, and says how the delivery goes on. The record is written when it is dropped.
-pub(super) async fn attempt(
+pub(super) async fn attempt<Q: Queue>(
     target: &Target,
+    lease: &Lease,
+    means: &Means<Q>,
+    record: &mut AttemptRecord,
+) -> Settlement {
+    let settlement = match &target.to {
+        To::Receiver(receiver) => {
+            hand_over((target, receiver), lease, &means.clock, record).await
+        }
+        To::Route(route) => {
+            let parts = (&target.retry, means.store.as_ref(), &means.clock);
+            flow::attempt(route, lease, parts, record).await
+        }
+    };
+    let (outcome, reason) = match &settlement {
+        Settlement::Done => ("done", None),
+        Settlement::Retry { reason, .. } => ("retry", Some(reason)),
+        Settlement::Unknown { reason, .. } => ("unknown", Some(reason)),
+        Settlement::Bury { reason, .. } => ("buried", Some(reason)),
+        Settlement::Withdraw => ("withdrawn", None),
+    };
+    record.outcome = Some(outcome);
+    record.class = reason.map(|reason| reason.class.clone());
+    settlement
+}
+
+/// Hands a delivery to its receiver, once.
+async fn hand_over(
+    (target, receiver): (&Target, &Receiver),
     lease: &Lease,
     clock: &Clock,
     record: &mut AttemptRecord,
 ) -> Settlement {
-    let sent = send(target, lease, clock).await;
+    let sent = send((target, receiver), lease, clock).await;
     let now_ms = clock.now_ms();
     let times = (lease.received_ms, now_ms);
     let retry = |reason: Reason, asked| {
-        let due = target.options.retry.due(lease.attempt, asked, times);
+        let due = target.retry.due(lease.attempt, asked, times);
         match due {
-            Some(due_ms) => Settlement::Retry { due_ms, reason },
-            None => Settlement::Bury { reason },
+            Some(due_ms) => Settlement::Retry {
+                due_ms,
+                reason,
+                progress: None,
+            },
+            None => Settlement::Bury {
+                reason,
+                progress: None,
+            },
         }
     };
-    let settlement = match sent {
+    match sent {
         Ok(reply) => {
             let status = reply.status();
             record.status = Some(status.as_u16());
@@ -52,21 +88,15 @@ pub(super) async fn attempt(
                 status: None,
             };
             if lease.is_once && !failure.is_unsent() {
-                Settlement::Unknown { reason }
+                Settlement::Unknown {
+                    reason,
+                    progress: None,
+                }
             } else {
                 retry(reason, None)
             }
         }
-    };
-    let (outcome, reason) = match &settlement {
-        Settlement::Done => ("done", None),
-        Settlement::Retry { reason, .. } => ("retry", Some(reason)),
-        Settlement::Unknown { reason } => ("unknown", Some(reason)),
-        Settlement::Bury { reason } => ("buried", Some(reason)),
-    };
-    record.outcome = Some(outcome);
-    record.class = reason.map(|reason| reason.class.clone());
-    settlement
+    }
 }
 
 /// What an answer says of the target as a whole.
@@ -83,23 +113,23 @@ fn judge(target: &Target, status: StatusCode, asked: Option<Duration>) {
 }
 
 async fn send(
-    target: &Target,
+    (target, receiver): (&Target, &Receiver),
     lease: &Lease,
     clock: &Clock,
 ) -> Result<Response<Body>, SendFailure> {
-    let deadline = Instant::now() + target.options.timeout;
-    let ready = target.upstream.ready(deadline, Purpose::Call).await?;
+    let deadline = Instant::now() + target.timeout;
+    let ready = receiver.upstream.ready(deadline, Purpose::Call).await?;
     let mut request = Request::new(Body::held(lease.body.clone()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = target.options.path.clone();
-    *request.headers_mut() = headers(target, lease, clock);
+    *request.uri_mut() = receiver.options.path.clone();
+    *request.headers_mut() = headers(receiver, lease, clock);
     // The target has seen something once this is set; the failure says the same.
     let begun = AtomicBool::new(false);
     ready.send(request, deadline, &begun).await
 }
 
 /// What tells a receiver which event this is, and that it is from us.
-fn headers(target: &Target, lease: &Lease, clock: &Clock) -> HeaderMap {
+fn headers(receiver: &Receiver, lease: &Lease, clock: &Clock) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -111,7 +141,7 @@ fn headers(target: &Target, lease: &Lease, clock: &Clock) -> HeaderMap {
     put(ATTEMPT, &lease.attempt.to_string());
     put(RECEIVED, &(lease.received_ms / 1000).to_string());
     put(WEBHOOK_ID, &lease.event);
-    if let Some(signer) = &target.signer
+    if let Some(signer) = &receiver.signer
         && let Ok(signed) = signer.sign(&lease.event, clock.now(), &lease.body)
     {
         for (name, value) in signed {

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::breaker::{Breaker, Way};
+use super::flow::RouteTarget;
 use super::retry::Retry;
 use crate::crypto::Signer;
 use crate::limit::Rate;
@@ -53,18 +54,35 @@ impl TargetOptions {
     }
 }
 
-/// A receiver at work.
+/// A target at work: a receiver, or a route.
 pub struct Target {
-    pub(super) options: TargetOptions,
-    pub(super) upstream: Upstream,
+    pub(super) name: String,
+    pub(super) to: To,
+    /// How long an attempt may take.
+    pub(super) timeout: Duration,
+    pub(super) retry: Retry,
     pub(super) rate: Option<Rate>,
     pub(super) breaker: Breaker,
     pub(super) places: Arc<Semaphore>,
     /// Rung when something may have become due.
     pub(super) bell: Notify,
+    is_gone: AtomicBool,
+}
+
+/// What is done with a delivery.
+pub(super) enum To {
+    /// It is handed to a receiver.
+    Receiver(Box<Receiver>),
+    /// The steps of a route are made.
+    Route(RouteTarget),
+}
+
+/// A receiver, connected.
+pub(super) struct Receiver {
+    pub(super) options: TargetOptions,
+    pub(super) upstream: Upstream,
     /// Signs what leaves; `None` where the receiver has no secret.
     pub(super) signer: Option<Signer>,
-    is_gone: AtomicBool,
 }
 
 impl Target {
@@ -72,21 +90,49 @@ impl Target {
     pub fn new(options: TargetOptions, tasks: &TaskTracker) -> Self {
         let secrets: Vec<&Secret> = options.secrets.iter().collect();
         Self {
-            // The check of the settings has seen that they are good.
-            signer: Signer::standard_webhooks(&secrets).ok(),
-            upstream: Upstream::new(options.upstream.clone(), tasks.clone()),
+            name: options.name.clone(),
+            timeout: options.timeout,
+            retry: options.retry,
             rate: options.rate_max.map(Rate::per_second),
             breaker: Breaker::default(),
             places: Arc::new(Semaphore::new(options.attempts_max)),
             bell: Notify::new(),
             is_gone: AtomicBool::new(false),
-            options,
+            to: To::Receiver(Box::new(Receiver {
+                // The check of the settings has seen that they are good.
+                signer: Signer::standard_webhooks(&secrets).ok(),
+                upstream: Upstream::new(options.upstream.clone(), tasks.clone()),
+                options,
+            })),
         }
     }
 
-    /// What it was made of.
-    pub fn options(&self) -> &TargetOptions {
-        &self.options
+    /// A route whose steps are made when something is due.
+    pub fn route(route: RouteTarget, retry: Retry, attempts_max: usize) -> Self {
+        Self {
+            name: route.running.flow.target(),
+            timeout: route.running.flow.budget,
+            retry,
+            rate: None,
+            breaker: Breaker::default(),
+            places: Arc::new(Semaphore::new(attempts_max)),
+            bell: Notify::new(),
+            is_gone: AtomicBool::new(false),
+            to: To::Route(route),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What a receiver was made of; `None` for a route.
+    pub fn options(&self) -> Option<&TargetOptions> {
+        match &self.to {
+            To::Receiver(receiver) => Some(&receiver.options),
+            To::Route(_) => None,
+        }
     }
 
     /// How it is doing, in a word.
@@ -111,7 +157,7 @@ impl Target {
     pub(super) fn leave(&self) {
         if !self.is_gone.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                receiver = self.options.name,
+                receiver = self.name,
                 "the receiver says that it is gone (410): nothing is sent to it until its settings \
                  change or the gateway starts anew; its deliveries wait"
             );

@@ -111,6 +111,7 @@ table! {
     SENDER_HELD_BACK "sender_held_back" 429 Downstream "Too many pushes of this sender were refused: wait.";
     PUSH_MALFORMED "push_malformed" 400 Downstream "The push cannot be read.";
     PUSH_CONFLICT "push_conflict" 409 Downstream "A push with the same key and another body came before.";
+    STEP_FAILED "step_failed" 502 Upstream "A step of the route failed: send the push again later.";
     STORE_UNAVAILABLE "store_unavailable" 503 Pintle "The push cannot be stored now: send it again later.";
     STORE_CROWDED "store_crowded" 503 Pintle "Too many pushes wait to be stored: send it again soon.";
     INTERNAL "internal" 500 Pintle "The gateway failed: its log says why.";
@@ -156,6 +157,7 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::SenderHeldBack { .. } => &SENDER_HELD_BACK,
         Failure::Malformed(_) => &PUSH_MALFORMED,
         Failure::PushConflict => &PUSH_CONFLICT,
+        Failure::Step => &STEP_FAILED,
         Failure::Store(StoreFailure::Crowded) => &STORE_CROWDED,
         Failure::Store(_) => &STORE_UNAVAILABLE,
         Failure::Internal => &INTERNAL,

@@ -7,23 +7,76 @@ use http::Method;
 use http::request::Parts;
 
 use crate::crypto::{Handshake, Verifier};
+use crate::codec::Format;
+use crate::route::catalogue::PushPath;
+use crate::route::flow::Begins;
 use crate::route::{Entry, SECRET, Webhook};
+use crate::runner::Running;
 
 /// A push that is taken, with what proves it and who gets it.
 #[derive(Debug)]
 pub struct Hook {
-    /// Its entry in the catalogue.
-    pub entry: Arc<Entry>,
-    /// What the entry says of the push.
-    pub webhook: Arc<Webhook>,
+    /// Whose push it is.
+    pub of: HookOf,
     /// What proves its sender.
     pub verifier: Verifier,
     /// What answers its sender's question whether this is the right address.
     pub handshake: Option<Handshake>,
     /// Its proof is over the plaintext of what comes sealed.
     pub reads_plaintext: bool,
+    /// Where its body must be read before its sender can be proved: how.
+    pub reads_document: Option<Format>,
+}
+
+/// Whose push it is.
+pub enum HookOf {
+    /// A callback of the platform.
+    Callback(Callback),
+    /// A push of a partner.
+    Route(Arc<Running>),
+}
+
+/// A callback of the platform.
+#[derive(Debug)]
+pub struct Callback {
+    /// Its entry in the catalogue.
+    pub entry: Arc<Entry>,
+    /// What the entry says of the push.
+    pub webhook: Arc<Webhook>,
     /// Who gets it, and whether getting it twice does harm.
     pub targets: Vec<(String, bool)>,
+}
+
+impl std::fmt::Debug for HookOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Callback(callback) => &callback.entry.name,
+            Self::Route(running) => &running.flow.name,
+        })
+    }
+}
+
+impl Hook {
+    /// The name of the route.
+    pub fn name(&self) -> &str {
+        match &self.of {
+            HookOf::Callback(callback) => &callback.entry.name,
+            HookOf::Route(running) => &running.flow.name,
+        }
+    }
+
+    /// How it comes: method and path.
+    pub(super) fn place(&self) -> Option<(&Method, &PushPath)> {
+        match &self.of {
+            HookOf::Callback(callback) => {
+                Some((&callback.webhook.method, &callback.webhook.path))
+            }
+            HookOf::Route(running) => match &running.flow.begins {
+                Begins::Listen(listen) => Some((&listen.method, &listen.path)),
+                Begins::On(_) => None,
+            },
+        }
+    }
 }
 
 /// The pushes that are taken, by method and path.
@@ -48,9 +101,11 @@ impl Hooks {
     pub fn new(hooks: impl IntoIterator<Item = Hook>) -> Self {
         let mut all = Self::default();
         for hook in hooks {
-            let path = &hook.webhook.path;
+            let Some((method, path)) = hook.place() else {
+                continue;
+            };
             all.secrets_at.extend(path.secret_at);
-            let methods = [Some(hook.webhook.method.clone()), asked_by(&hook)];
+            let methods = [Some(method.clone()), asked_by(&hook)];
             let (pattern, hook) = (path.pattern.clone(), Arc::new(hook));
             for method in methods.into_iter().flatten() {
                 let place = (method, pattern.clone());

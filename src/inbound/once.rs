@@ -2,11 +2,13 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value as Json};
 
 use crate::crypto::{HandshakeReply, hex, sha256};
 use crate::mapping::Scope;
 use crate::message::Body;
+use crate::route::flow::Reply;
 use crate::route::{Differing, StaticAnswer, Webhook};
 use crate::store::{Mark, UnixMs};
 
@@ -39,6 +41,7 @@ pub(super) fn mark(
         digest: of_body,
         answer: encode(&webhook.answer),
         until_ms: now_ms.saturating_add(window_ms),
+        after_success: false,
     }
 }
 
@@ -70,6 +73,42 @@ fn encode(answer: &StaticAnswer) -> Bytes {
     bytes.put_u8(b'\n');
     bytes.put_slice(&answer.body);
     bytes.freeze()
+}
+
+/// An answer with its headers, as it is stored with a mark: status, headers and body.
+pub(super) fn encode_reply(reply: &Reply) -> Bytes {
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.as_str().to_owned(), Json::from(value.to_str().ok()?)))
+    };
+    let headers: Map<String, Json> = reply.headers.iter().filter_map(header).collect();
+    let mut bytes = BytesMut::new();
+    bytes.put_slice(reply.status.as_str().as_bytes());
+    bytes.put_u8(b'\n');
+    bytes.put_slice(Json::Object(headers).to_string().as_bytes());
+    bytes.put_u8(b'\n');
+    bytes.put_slice(&reply.body);
+    bytes.freeze()
+}
+
+/// The answer that was stored with its headers; one that cannot be read is a plain yes.
+pub(super) fn decode_reply(stored: &Bytes) -> Reply {
+    let mut parts = stored.splitn(3, |byte| *byte == b'\n');
+    let status = parts
+        .next()
+        .and_then(|status| StatusCode::from_bytes(status).ok());
+    let headers: Map<String, Json> = parts
+        .next()
+        .and_then(|headers| serde_json::from_slice(headers).ok())
+        .unwrap_or_default();
+    let header = |(name, value): (&String, &Json)| {
+        let name = HeaderName::try_from(name.as_str()).ok()?;
+        Some((name, HeaderValue::from_str(value.as_str()?).ok()?))
+    };
+    Reply {
+        status: status.unwrap_or(StatusCode::OK),
+        headers: headers.iter().filter_map(header).collect(),
+        body: Bytes::copy_from_slice(parts.next().unwrap_or_default()),
+    }
 }
 
 /// The answer that was stored; one that cannot be read is a plain yes.

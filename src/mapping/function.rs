@@ -34,6 +34,7 @@ use serde_json::Value;
 
 use argument::Argument;
 pub use document::markdown;
+pub(super) use encoding::url_encode;
 pub use pipeline::Pipeline;
 pub use table::{Table, Tables};
 

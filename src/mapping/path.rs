@@ -127,6 +127,11 @@ impl Path {
         })
     }
 
+    /// The second name that the query begins with: `phone` of `$.vars.phone`.
+    pub fn second_name(&self) -> Option<&str> {
+        self.names().nth(1)
+    }
+
     /// The steps that the query begins with, up to the first that may select several values.
     pub fn steps(&self) -> &[Step] {
         &self.compiled.query.steps
@@ -199,6 +204,11 @@ fn at(column: Option<usize>) -> String {
     })
 }
 
+/// Compares two numbers that are written as texts, by their exact value; `None` where one is none.
+pub fn compare_numbers(one: &str, two: &str) -> Option<std::cmp::Ordering> {
+    compare::texts(one, two)
+}
+
 impl Fuel {
     /// Enough to visit `nodes` values.
     pub fn new(nodes: u64) -> Self {
@@ -223,6 +233,22 @@ impl Fuel {
     /// Pays for reading that many bytes.
     fn spend_bytes(&mut self, bytes: usize) -> Result<(), OutOfFuel> {
         self.spend(1 + u64::try_from(bytes / BYTES_OF_NODE).unwrap_or(u64::MAX - 1))
+    }
+}
+
+impl Default for Fuel {
+    /// What one push may cost: looked through in about two milliseconds.
+    fn default() -> Self {
+        Self(PUSH_NODES_MAX)
+    }
+}
+
+impl<'v> IntoIterator for Nodes<'v> {
+    type Item = &'v Value;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<&'v Value>, std::vec::IntoIter<&'v Value>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
     }
 }
 
@@ -269,6 +295,8 @@ impl Root for Value {
 /// The functions of RFC 9535.
 const FUNCTIONS: [&str; 5] = ["length", "count", "match", "search", "value"];
 /// Reading as many bytes costs as much as visiting a value.
+/// How many values the selectors of one push may visit.
+const PUSH_NODES_MAX: u64 = 200_000;
 const BYTES_OF_NODE: usize = 32;
 
 #[cfg(test)]

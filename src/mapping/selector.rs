@@ -119,6 +119,33 @@ impl MemberQuery {
     }
 }
 
+impl MemberQuery {
+    /// Takes every selected value out of a document.
+    pub fn remove(&self, document: &mut Value) {
+        if let Some((last, before)) = self.steps.split_last() {
+            let mut drop_from = |value: &mut Value| {
+                drop_member(value, last);
+                Ok::<(), std::convert::Infallible>(())
+            };
+            let Ok(()) = visit(document, before, &mut drop_from);
+        }
+    }
+}
+
+fn drop_member(value: &mut Value, step: &Reach) {
+    match (step, value) {
+        (Reach::One(Step::Name(name)), Value::Object(members)) => {
+            members.shift_remove(name);
+        }
+        (Reach::One(Step::Index(index)), Value::Array(items)) if *index < items.len() => {
+            items.remove(*index);
+        }
+        (Reach::All, Value::Object(members)) => members.clear(),
+        (Reach::All, Value::Array(items)) => items.clear(),
+        _ => {}
+    }
+}
+
 fn visit<E>(
     value: &mut Value,
     steps: &[Reach],

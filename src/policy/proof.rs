@@ -22,6 +22,7 @@ use crate::crypto::{
 };
 use crate::policy::Provenance;
 use crate::secret::Secret;
+use crate::yaml::{Faults, Node};
 
 /// How the sender of a push is proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +144,26 @@ impl Proof {
         self.rule.reads_plaintext()
     }
 
+    /// A proof that stands in a route itself.
+    pub fn inline(node: &Node, faults: &Faults) -> Option<Self> {
+        read("of the route", node, faults)
+    }
+
+    /// Whether it looks into the body.
+    pub fn reads_document(&self) -> bool {
+        self.rule.any(&|rule| {
+            matches!(rule, Rule::ApiKey { place: KeyPlace::Body(_), .. })
+        })
+    }
+
+    /// The names of all its secrets.
+    pub fn secret_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.rule.collect_secrets(&mut names);
+        names.extend(self.handshake.iter().flat_map(|rule| rule.secrets.clone()));
+        names
+    }
+
     /// What checks pushes.
     pub fn verifier(&self, secrets: &Secrets) -> Result<Verifier, MissingSecret> {
         self.rule.verifier(secrets)
@@ -199,6 +220,33 @@ impl Rule {
             Self::Digest(_) => true,
             Self::All(rules) | Self::Any(rules) => rules.iter().any(Self::reads_plaintext),
             _ => false,
+        }
+    }
+
+    /// Whether something holds of one of its rules.
+    fn any(&self, holds: &dyn Fn(&Self) -> bool) -> bool {
+        match self {
+            Self::All(rules) | Self::Any(rules) => rules.iter().any(|rule| rule.any(holds)),
+            rule => holds(rule),
+        }
+    }
+
+    fn collect_secrets(&self, into: &mut Vec<String>) {
+        match self {
+            Self::Hmac(rule) => into.extend(rule.secrets.clone()),
+            Self::StandardWebhooks { secrets, .. }
+            | Self::ApiKey { secrets, .. }
+            | Self::Basic { secrets, .. }
+            | Self::Bearer(secrets)
+            | Self::PathSecret(secrets) => into.extend(secrets.clone()),
+            Self::All(rules) | Self::Any(rules) => {
+                rules.iter().for_each(|rule| rule.collect_secrets(into));
+            }
+            Self::Ed25519 { .. }
+            | Self::ClientCertificate(_)
+            | Self::Ip(_)
+            | Self::Digest(_)
+            | Self::None => {}
         }
     }
 

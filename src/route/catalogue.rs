@@ -6,6 +6,7 @@
 mod example;
 mod file;
 mod find;
+mod table;
 mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,7 @@ pub(crate) use webhook::SECRET;
 pub use webhook::{Answer as StaticAnswer, Differing, Example, Once, PushPath, Webhook};
 
 use crate::policy::{Family, Policies, Provenance, SealingChoice};
+use crate::route::flow::Flow;
 use crate::yaml::{Faults, Source};
 
 /// All entries of all files.
@@ -26,6 +28,7 @@ use crate::yaml::{Faults, Source};
 pub struct Catalogue {
     entries: Vec<Arc<Entry>>,
     guides: Vec<Guide>,
+    flows: Vec<Arc<Flow>>,
     by_name: HashMap<String, Arc<Entry>>,
     /// Entries by path (without a slash at its end), each with its method.
     by_path: HashMap<String, Vec<Arc<Entry>>>,
@@ -33,7 +36,7 @@ pub struct Catalogue {
 }
 
 /// One operation or callback.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Its name: `family.verb_noun`.
     pub name: String,
@@ -68,7 +71,7 @@ pub struct Entry {
 }
 
 /// A page that names neither a call nor a callback.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Guide {
     /// The titles of the page.
     pub titles: Vec<String>,
@@ -143,6 +146,34 @@ impl Catalogue {
     /// Every operation and callback, in the order of the files.
     pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
+    }
+
+    /// The routes with steps, in the order of the files.
+    pub fn flows(&self) -> &[Arc<Flow>] {
+        &self.flows
+    }
+
+    /// The operation that stands at a path, unless it is one that Pintle calls by itself.
+    pub fn operation_at(&self, path: &str) -> Option<&str> {
+        let mut entries = self.by_path.get(path)?.iter();
+        let entry = entries.find(|entry| !entry.reserved)?;
+        Some(entry.name.as_str())
+    }
+
+    /// The same catalogue, in which every operation has a path: those whose path is not known get
+    /// one that only a stand-in answers at.
+    #[must_use]
+    pub fn with_every_path(&self) -> Self {
+        let filled = |entry: &Arc<Entry>| {
+            if entry.path.is_some() || entry.kind != Kind::Operation || entry.same_as.is_some() {
+                return Arc::clone(entry);
+            }
+            let mut entry = Entry::clone(entry);
+            entry.path = Some(format!("/rehearsal/{}", entry.name));
+            Arc::new(entry)
+        };
+        let entries = self.entries.iter().map(filled).collect();
+        file::build(entries, self.guides.clone(), self.flows.clone())
     }
 
     /// The pages that name neither.

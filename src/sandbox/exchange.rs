@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::sandbox::body::{Appetite, Cut, Intake, ReplyBody, Source, length};
 use crate::sandbox::callback;
+use crate::sandbox::canned::Canned;
 use crate::sandbox::control;
 use crate::sandbox::fault::{Damage, Fault, FaultError, Instead};
 use crate::sandbox::journal::BODY_KEPT_MAX;
@@ -77,7 +78,14 @@ pub(super) async fn exchange(
         }
         _ => {}
     }
-    let mut reply = reply(&shared, &head, &fault, (found, intake));
+    let canned = locked(&shared.canned).take(&head);
+    if let Some(canned) = &canned {
+        sleep(canned.delay).await;
+    }
+    let mut reply = match canned {
+        Some(canned) => entry.canned(&head, canned, &intake.bytes),
+        None => reply(&shared, &head, &fault, (found, intake)),
+    };
     callback::catch_up(&shared);
     let cut = damage(&fault, &mut reply, &wire, head.version);
     entry.close(reply).send(fault.reply_rate, cut)
@@ -96,6 +104,28 @@ impl Entry<'_> {
             entry.body = kept;
             entry.body_bytes = intake.total;
         });
+    }
+
+    /// Answers as it was written beforehand, sealed where the request was.
+    fn canned(&self, head: &Parts, canned: Canned, body: &Bytes) -> Reply {
+        let asked = match seal::open(self.shared, head, body) {
+            Ok(asked) => asked,
+            Err(refusal) => return Family::of(head.uri.path()).refuse(&refusal),
+        };
+        if asked.is_sealed {
+            let (body, path) = (asked.body.clone(), head.uri.path());
+            let target = match asked.query.as_str() {
+                "" => path.to_owned(),
+                query => format!("{path}?{query}"),
+            };
+            locked(&self.shared.journal).amend(self.serial, |entry| {
+                entry.opened = Some(body);
+                entry.target = target;
+            });
+        }
+        let mut reply = canned.reply();
+        asked.seal(self.shared, None, &mut reply);
+        reply
     }
 
     fn close(&self, reply: Reply) -> Reply {

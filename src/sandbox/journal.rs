@@ -19,6 +19,8 @@ pub struct Seen {
     pub headers: HeaderMap,
     /// The first 64 KiB of the body.
     pub body: Bytes,
+    /// The body as it was opened, where it came sealed.
+    pub opened: Option<Bytes>,
     /// Length of the whole body in bytes.
     pub body_bytes: u64,
     /// The HTTP status of the reply; 0 where none was given (yet).
@@ -62,6 +64,7 @@ impl Journal {
                 .to_owned(),
             headers: head.headers.clone(),
             body: Bytes::new(),
+            opened: None,
             body_bytes: 0,
             status: 0,
             connection,

@@ -55,7 +55,7 @@ pub(super) struct Asked {
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    is_sealed: bool,
+    pub(super) is_sealed: bool,
 }
 
 /// Opens a request, if it is sealed.

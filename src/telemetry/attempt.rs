@@ -14,7 +14,7 @@ pub struct AttemptRecord {
     pub route: String,
     /// Which attempt it was, from 1.
     pub attempt: u32,
-    /// `done`, `retry`, `unknown` or `buried`.
+    /// `done`, `retry`, `unknown`, `buried` or `withdrawn`.
     pub outcome: Option<&'static str>,
     /// The class of the failure.
     pub class: Option<String>,
@@ -22,6 +22,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// Why there was no answer, with all causes.
     pub cause: Option<String>,
+    /// What the route says came of it.
+    pub result: Option<String>,
     /// It was settled after its lease had run out.
     pub was_late: bool,
     /// When it began.
@@ -41,6 +43,7 @@ impl Drop for AttemptRecord {
             class = self.class,
             status = self.status,
             cause = self.cause,
+            result = self.result,
             was_late = self.was_late,
             total_us,
             "attempt"

@@ -30,6 +30,8 @@ pub struct Record {
     pub cause: Option<String>,
     /// The id of the event that a push became.
     pub event: Option<String>,
+    /// What became of a partner's push, in a word of its route.
+    pub outcome: Option<String>,
     /// The push was seen before.
     pub is_repeat: bool,
     /// What the platform said.
@@ -63,6 +65,7 @@ impl Record {
             failure: None,
             cause: None,
             event: None,
+            outcome: None,
             is_repeat: false,
             verdict: None,
             platform_code: None,
@@ -98,6 +101,7 @@ impl Drop for Record {
             failure = self.failure,
             cause = self.cause,
             event = self.event,
+            outcome = self.outcome,
             is_repeat = self.is_repeat.then_some(true),
             verdict = self.verdict,
             platform_code = self.platform_code,

@@ -29,8 +29,12 @@ pub enum Stage {
     Send,
     /// What is sealed is opened.
     Open,
+    /// The route's values are made and checked.
+    Map,
     /// Mark and deliveries are stored.
     Store,
+    /// The route's steps are made, while the sender waits.
+    Steps,
     /// The reply is judged.
     Verdict,
     /// The reply is cleaned for the downstream.
@@ -38,7 +42,7 @@ pub enum Stage {
 }
 
 /// Every stage, in order, with its name and what happens in it.
-pub const STAGES: [(Stage, &str, &str); 13] = [
+pub const STAGES: [(Stage, &str, &str); 15] = [
     (
         Stage::Admit,
         "admit",
@@ -70,9 +74,19 @@ pub const STAGES: [(Stage, &str, &str); 13] = [
     ),
     (Stage::Open, "open", "what is sealed is opened"),
     (
+        Stage::Map,
+        "map",
+        "the values of the route are made and checked",
+    ),
+    (
         Stage::Store,
         "store",
         "mark and deliveries are stored, durably",
+    ),
+    (
+        Stage::Steps,
+        "steps",
+        "the steps of the route are made, where the sender waits for them",
     ),
     (
         Stage::Verdict,
@@ -101,13 +115,15 @@ pub const OF_CALL: [Stage; 10] = [
 ];
 
 /// The stages of a push, in order.
-pub const OF_PUSH: [Stage; 6] = [
+pub const OF_PUSH: [Stage; 8] = [
     Stage::Admit,
     Stage::Find,
     Stage::Read,
     Stage::Prove,
     Stage::Open,
+    Stage::Map,
     Stage::Store,
+    Stage::Steps,
 ];
 
 /// What each stage of one call cost. A stage that comes twice (a call is repeated with a new

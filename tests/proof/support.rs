@@ -65,6 +65,7 @@ impl Push {
             headers: &self.headers,
             body: &self.body,
             plain: self.plain.as_deref(),
+            document: None,
             peer: self.peer,
             path_secret: self.path_secret.as_deref(),
             certificate: self.certificate.as_ref(),

@@ -105,8 +105,11 @@ pub(super) fn api_key(
             )
         }
         KeyPlace::Body(pointer) => {
-            let body: Result<Value, _> = serde_json::from_slice(evidence.body);
-            let found = match &body {
+            let own: Result<Value, _> = match evidence.document {
+                None => serde_json::from_slice(evidence.body),
+                Some(_) => Ok(Value::Null),
+            };
+            let found = match evidence.document.map_or(own.as_ref(), Ok) {
                 Err(_) => Err(ProofFailure::Malformed),
                 Ok(body) => match body.pointer(pointer) {
                     Some(Value::String(text)) => Ok(text.as_bytes()),

@@ -236,6 +236,7 @@ mod tests {
             headers: &headers,
             body: b"b=2&a=1",
             plain: None,
+            document: None,
             peer: None,
             path_secret: None,
             certificate: None,

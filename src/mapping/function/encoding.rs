@@ -46,7 +46,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             gives("", r#""a b&c=é""#, r#""a%20b%26c%3D%C3%A9""#),
             absent("", "false"),
         ],
-        make: Make::Text(|text| Some(utf8_percent_encode(text, ESCAPED).to_string())),
+        make: Make::Text(|text| Some(url_encode(text))),
     },
     Function {
         name: "url_decode",
@@ -108,3 +108,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// A text as a part of a URL.
+pub(in crate::mapping) fn url_encode(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}

@@ -121,6 +121,16 @@ fn number_and_size(number: &Number, size: u64, fuel: &mut Fuel) -> Result<Orderi
     Ok(Decimal::of(number.as_str()).compare(&Decimal::of(&size.to_string())))
 }
 
+/// Two numbers that are written as texts, as JSON writes them.
+pub(super) fn texts(left: &str, right: &str) -> Option<Ordering> {
+    let is_number = |text: &str| text.len() <= DIGITS_MAX && text.parse::<Number>().is_ok();
+    (is_number(left) && is_number(right))
+        .then(|| Decimal::of(left).compare(&Decimal::of(right)))
+}
+
+/// Longer texts are no numbers.
+const DIGITS_MAX: usize = 256;
+
 /// A number as its digits: `0.` and the digits, times ten to the power of `magnitude`.
 #[derive(Debug)]
 struct Decimal<'t> {

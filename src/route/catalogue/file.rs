@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Catalogue, Effect, Entry, Guide, Kind, Line, webhook};
+use super::{Catalogue, Effect, Entry, Guide, Kind, Line, table, webhook};
+use crate::route::flow::{self, Flow};
 use crate::policy::{Family, Policies, Provenance, SealingChoice, choice, read_sealing};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
 
@@ -22,6 +23,7 @@ struct Written {
 struct Pages {
     written: Vec<Written>,
     guides: Vec<Guide>,
+    flows: Vec<(Flow, Node)>,
     /// Names of entries that are faulty: what refers to one is not told a second time.
     faulty: HashSet<String>,
     /// Some file could not be read.
@@ -30,23 +32,51 @@ struct Pages {
 
 pub(super) fn read(sources: &[Arc<Source>], policies: &Policies, faults: &Faults) -> Catalogue {
     let mut pages = Pages::default();
+    let mut nodes = Vec::new();
     for source in sources {
         match parse(source, faults) {
-            Some(node) => read_file(&node, policies, faults, &mut pages),
+            Some(node) => nodes.push(node),
             None => pages.is_partial = true,
+        }
+    }
+    // Tables first: routes look things up in them.
+    let (tables, others): (Vec<Node>, Vec<Node>) = nodes
+        .into_iter()
+        .partition(|node| node.child("table").is_some());
+    let tables = table::read(&tables, faults);
+    let known = flow::Known {
+        policies,
+        tables: &tables,
+        faults,
+    };
+    for node in &others {
+        if node.child("route").is_none() {
+            read_file(node, policies, faults, &mut pages);
+        } else if let Some(flow) = flow::read_flow(node, &known) {
+            pages.flows.push((flow, node.clone()));
         }
     }
     refuse_taken_names(&pages.written, faults);
     follow_same_as(&mut pages, faults);
     refuse_clashing_paths(&pages.written, faults);
-    build(pages.written, pages.guides)
+    let is_partial = pages.is_partial || !pages.faulty.is_empty();
+    let (flows, places): (Vec<Flow>, Vec<Node>) = pages.flows.into_iter().unzip();
+    let entries = pages.written.into_iter();
+    let entries = entries.map(|written| Arc::new(written.entry)).collect();
+    let mut catalogue = build(entries, pages.guides, Vec::new());
+    for (flow, node) in flows.iter().zip(&places) {
+        flow::check_against(flow, node, (&catalogue, is_partial), faults);
+    }
+    flow::refuse_twins(&flows, &places, faults);
+    catalogue.flows = flows.into_iter().map(Arc::new).collect();
+    catalogue
 }
 
-fn build(written: Vec<Written>, guides: Vec<Guide>) -> Catalogue {
-    let entries: Vec<Arc<Entry>> = written
-        .into_iter()
-        .map(|written| Arc::new(written.entry))
-        .collect();
+pub(super) fn build(
+    entries: Vec<Arc<Entry>>,
+    guides: Vec<Guide>,
+    flows: Vec<Arc<Flow>>,
+) -> Catalogue {
     let mut by_path: HashMap<String, Vec<Arc<Entry>>> = HashMap::new();
     for entry in entries.iter().filter(|entry| entry.same_as.is_none()) {
         if let Some(path) = &entry.path {
@@ -69,6 +99,7 @@ fn build(written: Vec<Written>, guides: Vec<Guide>) -> Catalogue {
         by_path,
         entries,
         guides,
+        flows,
     }
 }
 

@@ -41,6 +41,12 @@ impl Catalogue {
             .map_or(Found::Unlisted, Found::Reserved)
     }
 
+    /// The operation of a name, whatever is known of it.
+    pub fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
+        let entry = self.by_name.get(name)?;
+        (entry.kind == Kind::Operation).then_some(entry)
+    }
+
     /// Looks an operation up by its name.
     pub fn by_name(&self, method: &Method, name: &str) -> Found<'_> {
         let Some(entry) = self

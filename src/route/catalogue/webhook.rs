@@ -215,7 +215,9 @@ fn read_answer(node: &Node, faults: &Faults) -> Option<Answer> {
     })
 }
 
-impl PushPath {
+impl Read for PushPath {
+    const EXAMPLE: &'static str = "/in/partner";
+
     fn read(node: &Node, faults: &Faults) -> Option<Self> {
         let pattern = String::read(node, faults)?;
         let segments: Vec<&str> = pattern.split('/').skip(1).collect();

@@ -1,0 +1,400 @@
+//! What a route makes of a push before anybody is called: values, checks, items, marks.
+//!
+//! Pure, and the same each time: a plan can be made again when it turns out that an item was seen
+//! before.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::reply::{self, Reply};
+use super::{Check, Flow, Items, OnceRule};
+use crate::crypto::{hex, sha256};
+use crate::mapping::Document;
+use crate::mapping::expr::{Expr, Halt, Means};
+use crate::mapping::function::Moment;
+use crate::mapping::path::{Fuel, Root as _};
+use crate::mapping::scalar::as_text;
+use crate::policy::Opening;
+
+/// What becomes of a push.
+#[derive(Debug)]
+pub enum Planned {
+    /// It ends here, with this answer.
+    Ends(Ended),
+    /// It is stored, and its steps are made.
+    Goes(Plan),
+}
+
+/// The end of a push.
+#[derive(Debug)]
+pub struct Ended {
+    /// The name of the answer, which tells how it ended.
+    pub name: String,
+    /// The word for it.
+    pub reason: Option<String>,
+    /// The answer; `None` where the route has none of that name.
+    pub reply: Option<Reply>,
+}
+
+/// What is to be stored and done.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The marks, by which repeats are known.
+    pub claims: Vec<Claim>,
+    /// Records of consent.
+    pub consents: Vec<Value>,
+    /// What is kept: space, key, value, for how long.
+    pub keeps: Vec<(String, String, Value, Duration)>,
+    /// The items whose steps are made: `item` and `vars` each.
+    pub work: Vec<Value>,
+    /// What pushes are worked on one after the other.
+    pub order: Option<String>,
+    /// The steps wait until then.
+    pub held_until: Option<jiff::Timestamp>,
+}
+
+/// A mark that a push sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What tells the push or item apart from others of the route.
+    pub key: String,
+    /// For how long.
+    pub window: Duration,
+    /// Another body under the same key is a conflict.
+    pub is_strict: bool,
+    /// It is one of many in the push.
+    pub is_item: bool,
+}
+
+/// How far the checks came.
+enum Checked {
+    Good,
+    Failed(Ended, Vec<Value>),
+}
+
+/// One planning.
+pub struct Planner<'p> {
+    /// The route.
+    pub flow: &'p Flow,
+    /// What the clock shows.
+    pub moment: &'p Moment,
+    /// The marks of items that were seen before.
+    pub seen: &'p BTreeSet<String>,
+}
+
+impl Planner<'_> {
+    /// Makes values, checks them, and says what is to be done. The document is left with what
+    /// answers and steps look at.
+    pub fn plan(&self, document: &mut Document, fuel: &mut Fuel) -> Result<Planned, Halt> {
+        document.put("vars", Value::Object(Map::new()));
+        self.make_vars(&self.flow.vars, document, fuel)?;
+        if let Checked::Failed(mut ended, faults) = self.check(&self.flow.checks, document, fuel)? {
+            tell(document, ended.reason.as_deref(), faults);
+            ended.reply = self.reply(&ended.name, document, fuel)?;
+            return Ok(Planned::Ends(ended));
+        }
+        let mut plan = Plan::default();
+        self.hours(document, &mut plan, fuel)?;
+        if let Some(items) = &self.flow.items {
+            self.items(items, document, &mut plan, fuel)?;
+        }
+        if let Some(once) = &self.flow.once
+            && let Some(claim) = self.claim(once, false, document, fuel)?
+        {
+            plan.claims.push(claim);
+        }
+        self.consent(self.flow.consent.as_ref(), document, &mut plan, fuel)?;
+        for rule in &self.flow.keep {
+            let key = self.value(&rule.key, document, fuel)?;
+            let value = self.value(&rule.value, document, fuel)?;
+            if let Some((key, value)) = key.as_ref().and_then(as_text).zip(value) {
+                plan.keeps.push((rule.space.clone(), key, value, rule.window));
+            }
+        }
+        if let Some(order) = &self.flow.order {
+            plan.order = self.value(order, document, fuel)?.as_ref().and_then(as_text);
+        }
+        Ok(Planned::Goes(plan))
+    }
+
+    /// The answer of a name.
+    pub fn reply(
+        &self,
+        name: &str,
+        document: &Document,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Reply>, Halt> {
+        reply::shape(&self.flow.replies, name, &self.means(document), fuel)
+    }
+
+    /// The first check that fails, with its answer.
+    pub fn checked(
+        &self,
+        checks: &[Check],
+        document: &mut Document,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Ended>, Halt> {
+        let Checked::Failed(mut ended, faults) = self.check(checks, document, fuel)? else {
+            return Ok(None);
+        };
+        tell(document, ended.reason.as_deref(), faults);
+        ended.reply = self.reply(&ended.name, document, fuel)?;
+        Ok(Some(ended))
+    }
+
+    /// Makes values under `$.vars`; each may look at those before it.
+    pub fn make_vars(
+        &self,
+        vars: &[(String, Expr)],
+        document: &mut Document,
+        fuel: &mut Fuel,
+    ) -> Result<(), Halt> {
+        for (name, expr) in vars {
+            match self.value(expr, document, fuel)? {
+                Some(value) => document.put_in("vars", name, value),
+                None => drop(document.take_from("vars", name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What an expression gives.
+    pub fn value(
+        &self,
+        expr: &Expr,
+        document: &Document,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Value>, Halt> {
+        expr.value(&self.means(document), fuel)
+    }
+
+    /// What an evaluation works with.
+    pub fn means<'m>(&'m self, document: &'m Document) -> Means<'m> {
+        Means {
+            document,
+            moment: self.moment,
+        }
+    }
+
+    fn check(
+        &self,
+        checks: &[Check],
+        document: &Document,
+        fuel: &mut Fuel,
+    ) -> Result<Checked, Halt> {
+        let mut faults = Vec::new();
+        let mut of_faults: Option<&Check> = None;
+        let means = self.means(document);
+        for check in checks {
+            // The faults of a run are collected; what stands behind it is for those without.
+            if let Some(first) = of_faults.filter(|_| check.fault.is_none()) {
+                return Ok(Checked::Failed(first.ended(), faults));
+            }
+            let is_made = match &check.given {
+                None => true,
+                Some(given) => given.holds(&means, fuel)?,
+            };
+            let holds = match &check.unless {
+                None => false,
+                Some(unless) => unless.holds(&means, fuel)?,
+            };
+            if !is_made || holds {
+                continue;
+            }
+            check.line.touch();
+            match &check.fault {
+                None => return Ok(Checked::Failed(check.ended(), faults)),
+                Some(fault) => {
+                    faults.extend(fault.value(&means, fuel)?);
+                    of_faults = of_faults.or(Some(check));
+                }
+            }
+        }
+        Ok(match of_faults {
+            None => Checked::Good,
+            Some(first) => Checked::Failed(first.ended(), faults),
+        })
+    }
+
+    fn hours(
+        &self,
+        document: &mut Document,
+        plan: &mut Plan,
+        fuel: &mut Fuel,
+    ) -> Result<(), Halt> {
+        let Some(rule) = &self.flow.hours else {
+            return Ok(());
+        };
+        let place = self.value(&rule.place, document, fuel)?;
+        let place = place.as_ref().and_then(as_text).unwrap_or_default();
+        if let Opening::ClosedUntil(opens) = rule.hours.opening(&place, self.moment.now) {
+            match rule.closed {
+                super::Closed::Tell => {
+                    document.put_in("hours", "opens", Value::String(instant(opens)));
+                }
+                super::Closed::Hold => plan.held_until = Some(opens),
+            }
+        }
+        Ok(())
+    }
+
+    fn items(
+        &self,
+        items: &Items,
+        document: &mut Document,
+        plan: &mut Plan,
+        fuel: &mut Fuel,
+    ) -> Result<(), Halt> {
+        let each = taken_apart(items.each.select(&*document, fuel)?.into_iter().collect());
+        if each.len() > ITEMS_MAX {
+            return Err(Halt::TooLarge);
+        }
+        let (mut rows, mut results) = (Vec::new(), Vec::new());
+        let mut here = BTreeSet::new();
+        let of_route = document.member("vars").cloned().unwrap_or_default();
+        for item in each {
+            document.put("item", item);
+            document.put("vars", of_route.clone());
+            document.take("reason");
+            let reason = self.item(items, document, (plan, &mut here), fuel)?;
+            if let Some(reason) = reason {
+                tell(document, reason.as_deref(), Vec::new());
+                results.extend(self.optional(items.refusal.as_ref(), document, fuel)?);
+                continue;
+            }
+            rows.extend(self.optional(items.row.as_ref(), document, fuel)?);
+            results.extend(self.optional(items.result.as_ref(), document, fuel)?);
+            self.consent(items.consent.as_ref(), document, plan, fuel)?;
+            let vars = document.take("vars").unwrap_or_default();
+            let item = document.take("item").unwrap_or_default();
+            plan.work.push(serde_json::json!({ "item": item, "vars": vars }));
+        }
+        document.take("item");
+        document.take("reason");
+        document.put("vars", of_route);
+        document.put("rows", Value::Array(rows));
+        document.put("results", Value::Array(results));
+        Ok(())
+    }
+
+    /// Looks at one item: `Some` with a word for it where it is not taken.
+    fn item(
+        &self,
+        items: &Items,
+        document: &mut Document,
+        (plan, here): (&mut Plan, &mut BTreeSet<String>),
+        fuel: &mut Fuel,
+    ) -> Result<Option<Option<String>>, Halt> {
+        self.make_vars(&items.vars, document, fuel)?;
+        if let Checked::Failed(ended, _) = self.check(&items.checks, document, fuel)? {
+            return Ok(Some(ended.reason));
+        }
+        if let Some(once) = &items.once
+            && let Some(claim) = self.claim(once, true, document, fuel)?
+        {
+            if self.seen.contains(&claim.key) || !here.insert(claim.key.clone()) {
+                return Ok(Some(once.reason.clone()));
+            }
+            plan.claims.push(claim);
+        }
+        Ok(None)
+    }
+
+    fn optional(
+        &self,
+        expr: Option<&Expr>,
+        document: &Document,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Value>, Halt> {
+        expr.map_or(Ok(None), |expr| self.value(expr, document, fuel))
+    }
+
+    fn consent(
+        &self,
+        record: Option<&Expr>,
+        document: &Document,
+        plan: &mut Plan,
+        fuel: &mut Fuel,
+    ) -> Result<(), Halt> {
+        let Some(Value::Object(mut record)) = self.optional(record, document, fuel)? else {
+            return Ok(());
+        };
+        record.retain(|_, value| *value != Value::String(String::new()));
+        let push = document.member("push");
+        if let Some(sum) = push.and_then(|push| push.get("sha256")) {
+            record.insert("raw_sha256".to_owned(), sum.clone());
+        }
+        plan.consents.push(Value::Object(record));
+        Ok(())
+    }
+
+    fn claim(
+        &self,
+        once: &OnceRule,
+        is_item: bool,
+        document: &Document,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Claim>, Halt> {
+        let mut parts = Vec::new();
+        for part in &once.key {
+            let Some(part) = self.value(part, document, fuel)?.as_ref().and_then(as_text) else {
+                return Ok(None);
+            };
+            parts.push(part);
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Ok(Some(Claim {
+            key: claim_key(&parts),
+            window: once.window,
+            is_strict: once.is_strict,
+            is_item,
+        }))
+    }
+}
+
+impl Check {
+    fn ended(&self) -> Ended {
+        Ended {
+            name: self.reply.clone(),
+            reason: self.reason.clone(),
+            reply: None,
+        }
+    }
+}
+
+/// Puts in what an answer says about what was wrong.
+fn tell(document: &mut Document, reason: Option<&str>, faults: Vec<Value>) {
+    if let Some(reason) = reason {
+        document.put("reason", Value::String(reason.to_owned()));
+    }
+    document.put("faults", Value::Array(faults));
+}
+
+/// What a selector of items selects; one list alone is taken apart.
+fn taken_apart(selected: Vec<&Value>) -> Vec<Value> {
+    match selected.as_slice() {
+        [Value::Array(items)] => items.clone(),
+        _ => selected.into_iter().cloned().collect(),
+    }
+}
+
+/// The key of a mark, from what tells pushes apart.
+pub(crate) fn claim_key(parts: &[&str]) -> String {
+    let mut told = Vec::new();
+    for part in parts {
+        // Each part with its length, so that no two lists of parts look the same.
+        told.extend_from_slice(&part.len().to_be_bytes());
+        told.extend_from_slice(part.as_bytes());
+    }
+    hex(&sha256(&told))
+}
+
+/// An instant as routes write it: RFC 3339, UTC, whole seconds.
+pub fn instant(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// How many items one push may have.
+const ITEMS_MAX: usize = 1000;
