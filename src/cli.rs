@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod print;
 mod queue;
 mod routes;
@@ -71,6 +72,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle test --folder routes lendswift\n  \
         pintle test --folder routes --watch\n  pintle test --junit report.xml --cover-min 90")]
     Test(test::TestArguments),
+    /// Tell step by step what a route makes of one push; makes no call
+    #[command(after_help = "Examples:\n  pintle explain lendswift lead.json\n  \
+        curl -s https://…/sample | pintle explain typeform --show")]
+    Explain(explain::ExplainArguments),
     /// Seal a payload as the gateway would, and print it with its headers
     #[command(
         after_help = "Examples:\n  pintle seal airudder --key env:AES_KEY lead.json\n  \
@@ -190,6 +195,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Test(arguments) => test::run(arguments).await,
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
         Command::Queue(arguments) => queue::run(arguments).await,

@@ -101,6 +101,9 @@ pub struct HmacRule {
     pub secrets: Vec<String>,
 }
 
+/// What a proof is called that stands in a route itself.
+pub const OF_ROUTE: &str = "of the route";
+
 /// A handshake of [`crate::crypto::HANDSHAKES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakeRule {
@@ -146,7 +149,7 @@ impl Proof {
 
     /// A proof that stands in a route itself.
     pub fn inline(node: &Node, faults: &Faults) -> Option<Self> {
-        read("of the route", node, faults)
+        read(OF_ROUTE, node, faults)
     }
 
     /// Whether it looks into the body.
