@@ -20,7 +20,7 @@ use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::{Config, InboundOptions};
 use crate::delivery::{self, Delivery, RouteTarget, Target};
-use crate::inbound::{self, Inbound, Opener, Senders};
+use crate::inbound::{self, Drift, Inbound, Opener, Senders};
 use crate::outbound::{self, Account, AccountOptions, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
 use crate::runner::{Parties, Runner};
@@ -335,7 +335,21 @@ fn build_inbound(
         |before| Arc::clone(&before.senders),
     );
     let trouble = before.map(|before| Arc::clone(&before.trouble));
+    let watched = routes.iter().filter(|running| running.flow.watches_drift);
+    let drifts = watched.map(|running| {
+        let name = running.flow.name.clone();
+        // What was learned stays learned, as long as the route reads the same.
+        let known = before.and_then(|before| before.drifts.get(&name).cloned());
+        let same = before.is_some_and(|before| {
+            let mut before = before.routes.iter();
+            before.any(|before| Arc::ptr_eq(&before.flow, &running.flow))
+        });
+        let drift = known.filter(|_| same);
+        (name, drift.unwrap_or_else(|| Arc::new(Drift::new(&running.flow))))
+    });
+    let drifts = drifts.collect();
     Inbound {
+        drifts,
         trouble: trouble.unwrap_or_default(),
         runner,
         routes,

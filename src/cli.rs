@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod diff;
 mod explain;
 mod print;
 mod queue;
@@ -72,6 +73,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle test --folder routes lendswift\n  \
         pintle test --folder routes --watch\n  pintle test --junit report.xml --cover-min 90")]
     Test(test::TestArguments),
+    /// Tell what a changed route would have made of recorded pushes, field by field
+    #[command(after_help = "Ends with 0 where nothing changed, 1 where something did, 2 where it could not be told.\n\n\
+        Example:\n  pintle diff --from lendswift.jsonl routes new-routes --ignore vars.received")]
+    Diff(diff::DiffArguments),
     /// Tell step by step what a route makes of one push; makes no call
     #[command(after_help = "Examples:\n  pintle explain lendswift lead.json\n  \
         curl -s https://…/sample | pintle explain typeform --show")]
@@ -195,6 +200,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Test(arguments) => test::run(arguments).await,
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),

@@ -5,6 +5,7 @@
 //! stored comes out of a [`Proven`], which only `crypto` makes. Absent: delivering, which is
 //! [`crate::delivery`]'s.
 
+mod drift;
 mod find;
 mod flow;
 mod once;
@@ -28,6 +29,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
+pub use drift::{Change, Drift};
 pub use flow::CONSENT;
 pub use find::{Callback, Hook, HookOf, Hooks};
 pub use sender::{Senders, TrustedProxies};
@@ -58,7 +60,9 @@ pub struct Inbound {
     pub default_account: String,
     /// What makes the steps of routes.
     pub runner: Arc<Runner>,
-    /// The routes that begin with an event.
+    /// What was learned of each route's pushes.
+    pub drifts: BTreeMap<String, Arc<Drift>>,
+    /// The routes that run.
     pub routes: Vec<Arc<Running>>,
     /// Where events are kept.
     pub store: Arc<Journal>,

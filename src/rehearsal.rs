@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-pub use compare::{Difference, differences};
+pub use compare::{Difference, difference_of, differences};
 pub use script::{Expected, ExpectedCall, Push, Script, Shape, Turn, read as read_scripts};
 
 use crate::app::App;

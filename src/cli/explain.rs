@@ -20,7 +20,8 @@ use crate::mapping::path::{Fuel, Root as _};
 use crate::mapping::scalar::as_text;
 use crate::route::Flow;
 use crate::route::flow::plan::{Planned, Planner, instant};
-use crate::route::flow::{Action, Begins, Check, Step};
+use crate::route::flow::outline::{call, reply_value};
+use crate::route::flow::{Begins, Check, Reply, Step};
 use mask::Mask;
 
 /// The options of `pintle explain`.
@@ -289,42 +290,21 @@ fn tell_checks(checks: &[Check], (planner, document): (&Planner<'_>, &Document),
     }
 }
 
-fn tell_step(step: &Step, (planner, document): (&Planner<'_>, &Document), told: &mut Told) {
-    let value = |expr: &Option<crate::mapping::expr::Expr>| {
-        let expr = expr.as_ref()?;
-        planner.value(expr, document, &mut Fuel::default()).ok().flatten()
-    };
-    match &step.action {
-        Action::Call { operation, query, body, .. } => {
-            let call = json!({ "query": value(query), "body": value(body) });
-            told.tell(format!("calls {operation}"), call);
+fn tell_step(step: &Step, parts: (&Planner<'_>, &Document), told: &mut Told) {
+    let mut calls = Vec::new();
+    call(step, parts, &mut calls);
+    for mut made in calls {
+        let of = made.get("of").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Value::Object(members) = &mut made {
+            members.shift_remove("of");
+            members.retain(|_, value| !value.is_null());
         }
-        Action::Send(send) => {
-            let url = send.url.fill_url(document, &mut Fuel::default()).ok().flatten();
-            let body = send.body.as_ref();
-            let body = body.and_then(|(_, body)| {
-                planner.value(body, document, &mut Fuel::default()).ok().flatten()
-            });
-            let url = url.unwrap_or_else(|| "known only when earlier steps are done".to_owned());
-            let call = json!({ "method": send.method.as_str(), "url": url, "body": body });
-            told.tell(format!("sends {}", step.name), call);
-        }
-        Action::Together(steps) | Action::OfferTo { steps, .. } => {
-            for step in steps {
-                tell_step(step, (planner, document), told);
-            }
-        }
+        told.tell(format!("calls {of}"), made);
     }
 }
 
-fn tell_reply(reply: &crate::route::flow::Reply, told: &mut Told) {
-    let media = reply.headers.get(http::header::CONTENT_TYPE);
-    let media = media.and_then(|media| media.to_str().ok()).unwrap_or_default();
-    told.say("answers", format!("{} {media}", reply.status.as_u16()));
-    let format = Format::of_media(Some(media));
-    if let Ok(body) = codec::decode(format, Some(media), None, &reply.body, &Limits::default()) {
-        told.tell("answer's body", body);
-    }
+fn tell_reply(reply: &Reply, told: &mut Told) {
+    told.tell("answers", reply_value(reply));
 }
 
 fn show(told: &Told, mask: &Mask, as_json: bool) {

@@ -63,6 +63,9 @@ impl Inbound {
             Err(why) => return self.malformed(running, &why, record),
         };
         record.event = Some(reading.id.clone());
+        if let Some(drift) = self.drifts.get(&running.flow.name) {
+            super::drift::tell(&running.flow.name, &drift.look(&reading.document));
+        }
         self.load(&mut reading).await?;
         record.timing.mark(Stage::Read);
 

@@ -48,6 +48,13 @@ pub fn differences(expected: &Expected, played: &Played) -> Vec<Difference> {
     found
 }
 
+/// Every difference of two documents.
+pub fn difference_of(one: &Value, two: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare("", one, two, &mut found);
+    found
+}
+
 fn compare_calls(
     expected: &[ExpectedCall],
     (made, any_order): (&[Made], bool),

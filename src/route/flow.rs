@@ -7,6 +7,7 @@
 mod against;
 mod contract;
 mod names;
+pub mod outline;
 pub mod plan;
 mod read;
 mod reply;
@@ -76,6 +77,10 @@ pub struct Flow {
     pub budget: Duration,
     /// What is called.
     pub steps: Vec<Step>,
+    /// Whether changes of what comes in are watched for.
+    pub watches_drift: bool,
+    /// Pushes that are recorded, to try changes of the route on.
+    pub record: Option<RecordRule>,
     /// What came of an event.
     pub result: Option<Expr>,
     /// The answers.
@@ -104,6 +109,17 @@ pub struct Listen {
     pub format: Format,
     /// How its sender is proved.
     pub proof: Arc<Proof>,
+}
+
+/// Which pushes are recorded.
+#[derive(Debug)]
+pub struct RecordRule {
+    /// How many, the newest.
+    pub max: usize,
+    /// For how long.
+    pub window: Duration,
+    /// What is taken out of their bodies first, besides what the route never looks at.
+    pub without: Vec<MemberQuery>,
 }
 
 /// What is looked up.

@@ -33,7 +33,7 @@ pub(super) fn check(node: &Node, faults: &Faults) {
         return;
     };
     for (key, value) in entries {
-        if !matches!(key.text(), Some("examples" | "about" | "route" | "settings" | "prove" | "never")) {
+        if !matches!(key.text(), Some("examples" | "about" | "route" | "settings" | "prove" | "never" | "record")) {
             walk(value, &mut |scalar, path| {
                 check_path(scalar, path, &defined, (is_event, faults));
             });

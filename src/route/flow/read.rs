@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::reply::{Replies, ReplyRule};
 use super::{
-    Begins, Check, Closed, Flow, HoursRule, Items, KeepRule, Listen, Load, OnceRule, When, names,
+    Begins, Check, Closed, Flow, HoursRule, Items, KeepRule, Listen, Load, OnceRule, RecordRule, When, names,
 };
 use crate::codec::{CODECS, Format};
 use crate::mapping::condition::Condition;
@@ -57,6 +57,10 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     });
     let budget = fields.or("budget", BUDGET);
     let steps = known.list(fields.node("steps"), |node| known.step(node));
+    let drift = fields
+        .node("drift")
+        .and_then(|node| choice(node, known.faults, &[("watch", true), ("ignore", false)]));
+    let record = fields.node("record").and_then(|node| known.record(node));
     let result = known.expr(fields.node("result"));
     let replies = known.replies(fields.node("replies"));
     let examples = match fields.node("examples").map(|node| &node.value) {
@@ -89,6 +93,8 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
         answer: answer.unwrap_or(When::Stored),
         budget,
         steps,
+        watches_drift: drift.unwrap_or(true),
+        record,
         result,
         replies,
         examples,
@@ -390,6 +396,23 @@ impl Known<'_> {
         })
     }
 
+    fn record(&self, node: &Node) -> Option<RecordRule> {
+        let mut fields = Fields::open(node, self.faults)?;
+        let rule = RecordRule {
+            max: fields.or("max", 500),
+            window: fields.or("for", RECORDED_FOR),
+            without: fields.or("without", Vec::new()),
+        };
+        fields.finish();
+        if rule.max > RECORDED_MAX {
+            self.faults.push(
+                Fault::at(node, "so many pushes are not recorded")
+                    .help(format!("write `max: {RECORDED_MAX}` or less")),
+            );
+        }
+        Some(rule)
+    }
+
     fn hours(&self, node: &Node) -> Option<HoursRule> {
         let mut fields = Fields::open(node, self.faults)?;
         let policy = fields.required_node("policy", "us_calling");
@@ -491,5 +514,9 @@ impl Known<'_> {
     }
 }
 
+/// For how long a push is recorded where the route says nothing.
+const RECORDED_FOR: Duration = Duration::from_hours(7 * 24);
+/// The largest number of recorded pushes of one route.
+const RECORDED_MAX: usize = 10_000;
 /// How long an answer that waits for its steps may take where the route says nothing.
 const BUDGET: Duration = Duration::from_secs(20);
