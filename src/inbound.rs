@@ -155,18 +155,18 @@ impl Inbound {
         record.timing.mark(Stage::Store);
         self.trouble.note(stored.as_ref().err());
         match stored.map_err(Failure::Store)? {
-            Enqueued::Stored => {
+            Enqueued::Stored { .. } => {
                 record.event = Some(id);
                 for target in targets.iter().filter_map(|name| self.delivery.target(name)) {
                     target.ring();
                 }
                 Ok(once::reply(answer))
             }
-            Enqueued::Repeated { answer } => {
+            Enqueued::Repeated { answer, .. } => {
                 record.is_repeat = true;
                 Ok(once::reply(once::decode(&answer)))
             }
-            Enqueued::Conflict => Err(Failure::PushConflict),
+            Enqueued::Conflict { .. } => Err(Failure::PushConflict),
         }
     }
 
@@ -277,18 +277,19 @@ impl Inbound {
             order: order.clone(),
             due_ms: now_ms,
             is_once: *is_once,
+            leased_until_ms: None,
         });
         let content_type = head.headers.get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         Ok(Event {
             id: format!("evt_{}", RequestId::fresh()),
             route: hook.entry.name.clone(),
-            mark: Some(once::mark(
+            marks: vec![once::mark(
                 &hook.webhook,
                 &scope,
                 (found.account.as_deref(), &body),
                 now_ms,
-            )),
+            )],
             content_type: content_type.unwrap_or("application/json").to_owned(),
             received_ms: now_ms,
             duties: duties.collect(),

@@ -6,77 +6,19 @@
 //! survives the death of the process and of the machine. What time it is, the caller says; a clock
 //! that goes back makes leases and marks last longer, and nothing else.
 
+mod event;
 mod journal;
 mod memory;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use event::{Duty, Enqueued, Event, Leased, MARKS_MAX, Mark};
 pub use journal::{Journal, OpenFault, Options};
 pub use memory::Memory;
 
 /// A millisecond of wall time, counted from 1970-01-01T00:00:00Z.
 pub type UnixMs = i64;
-
-/// An event that came in, with everything that is owed for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Its id, unique for all time; receivers know it as `webhook-id`.
-    pub id: String,
-    /// The route that took it.
-    pub route: String,
-    /// Under which mark it counts as seen; `None` where a route does not look for repeats.
-    pub mark: Option<Mark>,
-    /// The media type of the body.
-    pub content_type: String,
-    /// What is delivered, at most 16 MiB.
-    pub body: Bytes,
-    /// When it came.
-    pub received_ms: UnixMs,
-    /// To whom it is owed; at least one.
-    pub duties: Vec<Duty>,
-}
-
-/// One delivery that is owed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duty {
-    /// Who gets it.
-    pub target: String,
-    /// Deliveries of one target and one order key are handed out one after the other, in the order
-    /// in which they were stored. `None` where the order does not matter.
-    pub order: Option<String>,
-    /// Not before this moment.
-    pub due_ms: UnixMs,
-    /// Doing it twice does harm: an attempt with no known end is not repeated.
-    pub is_once: bool,
-}
-
-/// The mark of an event, by which a repeat is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The key, unique within the route; at most 512 bytes.
-    pub key: String,
-    /// SHA-256 of what the sender may not change from one repeat to the next.
-    pub digest: [u8; 32],
-    /// The answer that a repeat gets, at most 64 KiB; the store does not look into it.
-    pub answer: Bytes,
-    /// From this moment on an event with the same key is a new one.
-    pub until_ms: UnixMs,
-}
-
-/// What became of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Enqueued {
-    /// Mark and deliveries are stored, durably.
-    Stored,
-    /// It was seen before: nothing was stored.
-    Repeated {
-        /// The answer that was stored with the first one.
-        answer: Bytes,
-    },
-    /// Another event has the same key: nothing was stored.
-    Conflict,
-}
 
 /// Names a delivery; a later one is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,9 +47,12 @@ pub struct Lease {
     pub received_ms: UnixMs,
     /// Doing it twice does harm.
     pub is_once: bool,
+    /// What earlier attempts got done before they failed, as they left it.
+    pub progress: Option<Bytes>,
 }
 
-/// How an attempt ended.
+/// How an attempt ended. Progress is at most 1 MiB; where there is none, what was stored before
+/// stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
     /// The target took it.
@@ -118,17 +63,37 @@ pub enum Settlement {
         due_ms: UnixMs,
         /// Why it did not.
         reason: Reason,
+        /// What it got done before, for the next attempt.
+        progress: Option<Bytes>,
     },
     /// Nobody knows whether it took effect: set aside, not tried again.
     Unknown {
         /// What happened.
         reason: Reason,
+        /// What it got done before, for a replay.
+        progress: Option<Bytes>,
     },
     /// It is given up, and set aside for a person.
     Bury {
         /// Why.
         reason: Reason,
+        /// What it got done before, for a replay.
+        progress: Option<Bytes>,
     },
+    /// The sender was told that it failed, and will send again: delivery and body are forgotten.
+    Withdraw,
+}
+
+impl Settlement {
+    /// About how much it writes, apart from its row.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Done | Self::Withdraw => 0,
+            Self::Retry { progress, .. }
+            | Self::Unknown { progress, .. }
+            | Self::Bury { progress, .. } => progress.as_ref().map_or(0, Bytes::len),
+        }
+    }
 }
 
 /// Why an attempt failed.
@@ -224,6 +189,9 @@ pub enum Change {
     /// Waiting again, due at this moment. Of those that were delivered or whose effect is not
     /// known, and that do harm when done twice, only with `force`. What waits already is brought
     /// forward, never put off. Attempts go on being counted, so that an old lease stays void.
+    ///
+    /// What was buried takes the marks of its event again that were given back and have not run
+    /// out. Where another event has one of them now, it stays buried, but for `force`.
     Replay {
         /// When they are due.
         due_ms: UnixMs,
@@ -268,10 +236,11 @@ pub enum StoreFailure {
 
 /// What every store promises.
 pub trait Queue: Send + Sync {
-    /// Stores mark and deliveries of an event, in one act.
+    /// Stores marks and deliveries of an event, in one act.
     ///
     /// `now_ms` decides which marks have run out. Of any number of events with one route and one
-    /// key under way at once, one is stored.
+    /// key under way at once, one is stored. Deliveries that were leased for a caller who does not
+    /// wait for it are given back.
     fn enqueue(
         &self,
         event: Event,
@@ -306,6 +275,24 @@ pub trait Queue: Send + Sync {
         settlement: Settlement,
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<bool, StoreFailure>> + Send;
+
+    /// Stores what an attempt got done so far, at most 1 MiB, in the place of what was stored
+    /// before; `false` where its lease had run out before.
+    fn progress(
+        &self,
+        id: DeliveryId,
+        attempt: u32,
+        progress: Bytes,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<bool, StoreFailure>> + Send;
+
+    /// Which keys of a route are marked as seen; nothing is stored.
+    fn seen(
+        &self,
+        route: &str,
+        keys: &[String],
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<Vec<bool>, StoreFailure>> + Send;
 
     /// The next moment at which something of a target is due or a lease of it runs out. What waits
     /// behind another of its order key does not count.

@@ -207,8 +207,8 @@ async fn import(inbound: &Inbound, body: Body) -> Result<Response<Body>, Failure
             return Ok(refuse(&fault));
         };
         match inbound.store.enqueue(event, now_ms).await {
-            Ok(Enqueued::Stored) => imported += 1,
-            Ok(Enqueued::Repeated { .. } | Enqueued::Conflict) => known += 1,
+            Ok(Enqueued::Stored { .. }) => imported += 1,
+            Ok(Enqueued::Repeated { .. } | Enqueued::Conflict { .. }) => known += 1,
             Err(failure) => return Err(Failure::Store(failure)),
         }
     }
@@ -228,11 +228,12 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
         digest: crate::crypto::sha256(&body),
         answer: Bytes::new(),
         until_ms: now_ms.saturating_add(IMPORT_WINDOW_MS),
+        after_success: false,
     };
     Some(Event {
         id: text("event")?,
         route: text("route")?,
-        mark: Some(mark),
+        marks: vec![mark],
         content_type: text("content_type")?,
         body: body.into(),
         received_ms: line.get("received_ms")?.as_i64()?,
@@ -241,6 +242,7 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
             order: text("order"),
             due_ms: now_ms,
             is_once: line.get("effect")?.as_str()? == "once",
+            leased_until_ms: None,
         }],
     })
 }

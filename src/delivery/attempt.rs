@@ -28,8 +28,15 @@ pub(super) async fn attempt(
     let retry = |reason: Reason, asked| {
         let due = target.options.retry.due(lease.attempt, asked, times);
         match due {
-            Some(due_ms) => Settlement::Retry { due_ms, reason },
-            None => Settlement::Bury { reason },
+            Some(due_ms) => Settlement::Retry {
+                due_ms,
+                reason,
+                progress: None,
+            },
+            None => Settlement::Bury {
+                reason,
+                progress: None,
+            },
         }
     };
     let settlement = match sent {
@@ -52,7 +59,10 @@ pub(super) async fn attempt(
                 status: None,
             };
             if lease.is_once && !failure.is_unsent() {
-                Settlement::Unknown { reason }
+                Settlement::Unknown {
+                    reason,
+                    progress: None,
+                }
             } else {
                 retry(reason, None)
             }
@@ -61,8 +71,9 @@ pub(super) async fn attempt(
     let (outcome, reason) = match &settlement {
         Settlement::Done => ("done", None),
         Settlement::Retry { reason, .. } => ("retry", Some(reason)),
-        Settlement::Unknown { reason } => ("unknown", Some(reason)),
-        Settlement::Bury { reason } => ("buried", Some(reason)),
+        Settlement::Unknown { reason, .. } => ("unknown", Some(reason)),
+        Settlement::Bury { reason, .. } => ("buried", Some(reason)),
+        Settlement::Withdraw => ("withdrawn", None),
     };
     record.outcome = Some(outcome);
     record.class = reason.map(|reason| reason.class.clone());

@@ -39,6 +39,7 @@ pub(super) fn mark(
         digest: of_body,
         answer: encode(&webhook.answer),
         until_ms: now_ms.saturating_add(window_ms),
+        after_success: false,
     }
 }
 

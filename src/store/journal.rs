@@ -6,15 +6,19 @@
 //! (`journal/checkpoint.rs`). Nothing here knows what time it is: callers say so.
 
 mod checkpoint;
+mod claim;
+mod handed;
 mod ledger;
 mod lock;
 mod mark;
 mod order;
 mod read;
 mod schema;
+mod settle;
 mod sweep;
 mod writer;
 
+use std::convert::identity;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -27,8 +31,10 @@ use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::store::journal::handed::{Given, Handed};
 use crate::store::journal::ledger::{Acted, Ledger};
 use crate::store::journal::lock::taken;
+use crate::store::journal::mark::Marks;
 use crate::store::journal::read::Where;
 use crate::store::journal::schema::{BURIED, DONE, UNKNOWN};
 use crate::store::journal::writer::{Task, Work, Writer, failure};
@@ -103,6 +109,7 @@ pub struct Journal {
     /// `None` once it is closed.
     lanes: RwLock<Option<Lanes>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    marks: Arc<Marks>,
 }
 
 /// The ways to the threads. A thread ends when the last of its senders is gone.
@@ -131,6 +138,7 @@ impl Journal {
         };
         let connection = schema::writer(&file)?;
         let ledger = Ledger::new(connection, options.bytes_max).map_err(broken)?;
+        let marks = Arc::clone(ledger.marks());
         let (folder, folding) = checkpoint::folder(&file).map_err(broken)?;
         let (writer, receiver) = mpsc::channel(options.queue_max.max(1));
         let writing = Writer {
@@ -165,6 +173,7 @@ impl Journal {
                 long,
             })),
             threads: Mutex::new(threads),
+            marks,
         })
     }
 
@@ -207,7 +216,16 @@ impl Journal {
         &self,
         act: impl FnMut(&mut Ledger) -> Acted<T> + Send + 'static,
     ) -> Result<T, StoreFailure> {
-        let (work, reply) = Task::boxed(act, 0);
+        self.write_much(0, act).await
+    }
+
+    /// The same, where it is about so many bytes.
+    async fn write_much<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        act: impl FnMut(&mut Ledger) -> Acted<T> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        let (work, reply) = Task::boxed(act, bytes, identity);
         let writer = self.lanes()?.writer;
         writer.send(work).await.map_err(|_| StoreFailure::Closed)?;
         // The writer ends when nobody can ask it any longer: this one has asked.
@@ -232,20 +250,23 @@ impl Journal {
 
 impl Queue for Journal {
     async fn enqueue(&self, event: Event, now_ms: UnixMs) -> Result<Enqueued, StoreFailure> {
-        let bytes = event.body.len();
-        let (work, reply) = Task::boxed(
-            move |ledger: &mut Ledger| ledger.enqueue(&event, now_ms),
-            bytes,
-        );
+        let bytes = event.bytes();
+        let lane = self.lanes()?.writer;
+        let writer = lane.downgrade();
+        let act = move |ledger: &mut Ledger| {
+            let became = ledger.enqueue(&event, now_ms)?;
+            let leases = Given::of_stored(&became, &event);
+            Ok((became, leases))
+        };
+        let (work, reply) = Task::boxed(act, bytes, |told| Handed::new(told, writer));
         // What comes in does not wait for a place; what is done with it does.
-        self.lanes()?
-            .writer
-            .try_send(work)
-            .map_err(|error| match error {
-                TrySendError::Full(_) => StoreFailure::Crowded,
-                TrySendError::Closed(_) => StoreFailure::Closed,
-            })?;
-        reply.await.map_err(|_| StoreFailure::Closed)?
+        lane.try_send(work).map_err(|error| match error {
+            TrySendError::Full(_) => StoreFailure::Crowded,
+            TrySendError::Closed(_) => StoreFailure::Closed,
+        })?;
+        drop(lane);
+        let became = reply.await.map_err(|_| StoreFailure::Closed)??;
+        Ok(became.taken())
     }
 
     async fn lease(
@@ -256,17 +277,19 @@ impl Queue for Journal {
         now_ms: UnixMs,
     ) -> Result<Vec<Lease>, StoreFailure> {
         let target = target.to_owned();
-        let writer = self.lanes()?.writer.downgrade();
-        let handed = self
-            .write(move |ledger| {
-                let leases = ledger.lease(&target, max, until_ms, now_ms)?;
-                Ok(Handed {
-                    leases,
-                    writer: writer.clone(),
-                })
-            })
-            .await?;
-        Ok(handed.taken())
+        let lane = self.lanes()?.writer;
+        let writer = lane.downgrade();
+        let act = move |ledger: &mut Ledger| {
+            let leases = ledger.lease(&target, max, until_ms, now_ms)?;
+            let given = leases.iter().map(Given::of_lease).collect();
+            let leases = leases.into_iter().map(|(lease, _)| lease).collect();
+            Ok((leases, given))
+        };
+        let (work, reply) = Task::boxed(act, 0, |told| Handed::new(told, writer));
+        lane.send(work).await.map_err(|_| StoreFailure::Closed)?;
+        drop(lane);
+        let leases = reply.await.map_err(|_| StoreFailure::Closed)??;
+        Ok(leases.taken())
     }
 
     async fn settle(
@@ -276,8 +299,37 @@ impl Queue for Journal {
         settlement: Settlement,
         now_ms: UnixMs,
     ) -> Result<bool, StoreFailure> {
-        self.write(move |ledger| ledger.settle(id, attempt, &settlement, now_ms))
-            .await
+        self.write_much(settlement.bytes(), move |ledger| {
+            ledger.settle(id, attempt, &settlement, now_ms)
+        })
+        .await
+    }
+
+    async fn progress(
+        &self,
+        id: DeliveryId,
+        attempt: u32,
+        progress: Bytes,
+        now_ms: UnixMs,
+    ) -> Result<bool, StoreFailure> {
+        self.write_much(progress.len(), move |ledger| {
+            ledger.progress(id, attempt, &progress, now_ms)
+        })
+        .await
+    }
+
+    async fn seen(
+        &self,
+        route: &str,
+        keys: &[String],
+        now_ms: UnixMs,
+    ) -> Result<Vec<bool>, StoreFailure> {
+        let (route, keys, marks) = (route.to_owned(), keys.to_vec(), Arc::clone(&self.marks));
+        let lane = self.lanes()?.short;
+        Self::ask(lane, move |connection| {
+            claim::seen(connection, &marks, (&route, &keys), now_ms)
+        })
+        .await
     }
 
     async fn next_due(&self, target: &str) -> Result<Option<UnixMs>, StoreFailure> {
@@ -341,12 +393,7 @@ impl Queue for Journal {
                     for id in &found {
                         let all = Where::of(&filter).changeable(change);
                         if read::meets(ledger.connection(), all, *id)? {
-                            let due_ms = match change {
-                                Change::Replay { due_ms, .. } => Some(due_ms),
-                                Change::Bury => None,
-                            };
-                            ledger.change(*id, due_ms, now_ms)?;
-                            count += 1;
+                            count += usize::from(ledger.change(*id, change, now_ms)?);
                         }
                     }
                     Ok(count)
@@ -383,43 +430,6 @@ impl Queue for Journal {
 
     async fn probe(&self) -> Result<(), StoreFailure> {
         self.write(Ledger::probe).await
-    }
-}
-
-/// Leases on their way to the caller. Where the caller has gone they are given back at once:
-/// nobody has seen them, so nothing can have taken effect.
-struct Handed {
-    leases: Vec<(Lease, UnixMs)>,
-    writer: mpsc::WeakSender<Box<dyn Work>>,
-}
-
-impl Handed {
-    fn taken(mut self) -> Vec<Lease> {
-        let leases = std::mem::take(&mut self.leases);
-        leases.into_iter().map(|(lease, _)| lease).collect()
-    }
-}
-
-impl Drop for Handed {
-    fn drop(&mut self) {
-        if self.leases.is_empty() {
-            return;
-        }
-        let leases = std::mem::take(&mut self.leases);
-        let (work, _) = Task::boxed(
-            move |ledger: &mut Ledger| {
-                for (lease, due_ms) in &leases {
-                    ledger.give_back(lease.id, lease.attempt, *due_ms)?;
-                }
-                Ok(())
-            },
-            0,
-        );
-        // Where there is no place for it the leases run out.
-        let _is_taken = self
-            .writer
-            .upgrade()
-            .is_some_and(|writer| writer.try_send(work).is_ok());
     }
 }
 

@@ -1,14 +1,17 @@
 //! The store of tests and of the sandbox: the promises of [`Queue`], except that nothing survives
 //! the process. It looks at every delivery for every question, and so tells what is right.
 
-use std::collections::{BTreeMap, HashMap};
+mod mark;
+
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::store::memory::mark::Marks;
 use crate::store::{
     Change, Delivery, DeliveryId, Enqueued, Event, Filter, LEASE_BYTES_MAX, LEASE_EXPIRED, Lease,
-    Mark, Queue, Reason, Retention, Settlement, State, StoreFailure, UnixMs,
+    Leased, Queue, Reason, Retention, Settlement, State, StoreFailure, UnixMs,
 };
 
 /// A store in memory.
@@ -22,14 +25,16 @@ pub struct Memory {
 struct Kept {
     last: i64,
     deliveries: BTreeMap<i64, Entry>,
-    /// By route and key.
-    marks: HashMap<(String, String), Mark>,
+    marks: Marks,
 }
 
 #[derive(Debug)]
 struct Entry {
     delivery: Delivery,
     body: Bytes,
+    /// The id of the event's first delivery.
+    event: i64,
+    progress: Option<Bytes>,
 }
 
 impl Memory {
@@ -49,51 +54,58 @@ impl Memory {
 impl Queue for Memory {
     async fn enqueue(&self, event: Event, now_ms: UnixMs) -> Result<Enqueued, StoreFailure> {
         let mut kept = self.kept();
-        if let Some(mark) = &event.mark {
-            let name = (event.route.clone(), mark.key.clone());
-            match kept.marks.get(&name) {
-                Some(seen) if seen.until_ms > now_ms => {
-                    let answer = seen.answer.clone();
-                    return Ok(if seen.digest == mark.digest {
-                        Enqueued::Repeated { answer }
-                    } else {
-                        Enqueued::Conflict
-                    });
-                }
-                _ => {}
-            }
+        if let Some(known) = kept.marks.known(&event, now_ms) {
+            return Ok(known);
         }
         if kept.deliveries.len() + event.duties.len() > self.deliveries_max {
             return Err(StoreFailure::Full {
                 bytes: kept.bytes(),
             });
         }
-        if let Some(mark) = &event.mark {
-            let name = (event.route.clone(), mark.key.clone());
-            kept.marks.insert(name, mark.clone());
-        }
-        for duty in event.duties {
+        let number = kept.last + 1;
+        kept.marks.store(&event, number);
+        let mut leased = Vec::new();
+        for (place, duty) in event.duties.into_iter().enumerate() {
             kept.last += 1;
+            let is_behind = duty.order.is_some()
+                && kept.all().any(|other| {
+                    (&other.target, &other.order) == (&duty.target, &duty.order)
+                        && matches!(other.state, State::Waiting | State::Leased)
+                });
+            let (state, attempts, due_ms) = match duty.leased_until_ms {
+                Some(until_ms) if !is_behind => (State::Leased, 1, until_ms),
+                _ => (State::Waiting, 0, duty.due_ms),
+            };
             let delivery = Delivery {
                 id: DeliveryId(kept.last),
                 event: event.id.clone(),
                 route: event.route.clone(),
                 target: duty.target,
                 order: duty.order,
-                state: State::Waiting,
-                attempts: 0,
+                state,
+                attempts,
                 received_ms: event.received_ms,
-                due_ms: duty.due_ms,
+                due_ms,
                 is_once: duty.is_once,
                 reason: None,
                 content_type: event.content_type.clone(),
                 body_bytes: u64::try_from(event.body.len()).unwrap_or(u64::MAX),
             };
-            let body = event.body.clone();
-            kept.deliveries
-                .insert(delivery.id.0, Entry { delivery, body });
+            if state == State::Leased {
+                leased.push(Leased {
+                    duty: place,
+                    id: delivery.id,
+                });
+            }
+            let entry = Entry {
+                body: event.body.clone(),
+                event: number,
+                progress: None,
+                delivery,
+            };
+            kept.deliveries.insert(entry.delivery.id.0, entry);
         }
-        Ok(Enqueued::Stored)
+        Ok(Enqueued::Stored { leased })
     }
 
     async fn lease(
@@ -113,10 +125,11 @@ impl Queue for Memory {
         due.sort_unstable();
         let (mut leases, mut bytes) = (Vec::new(), 0);
         for (_, id) in due.into_iter().take(max) {
-            let Some(Entry { delivery, body }) = kept.deliveries.get_mut(&id) else {
+            let Some(entry) = kept.deliveries.get_mut(&id) else {
                 continue;
             };
-            bytes += body.len();
+            let (delivery, progress) = (&mut entry.delivery, &entry.progress);
+            bytes += entry.body.len() + progress.as_ref().map_or(0, Bytes::len);
             if !leases.is_empty() && bytes > LEASE_BYTES_MAX {
                 break;
             }
@@ -130,9 +143,10 @@ impl Queue for Memory {
                 route: delivery.route.clone(),
                 order: delivery.order.clone(),
                 content_type: delivery.content_type.clone(),
-                body: body.clone(),
+                body: entry.body.clone(),
                 received_ms: delivery.received_ms,
                 is_once: delivery.is_once,
+                progress: progress.clone(),
             });
         }
         Ok(leases)
@@ -146,24 +160,66 @@ impl Queue for Memory {
         now_ms: UnixMs,
     ) -> Result<bool, StoreFailure> {
         let mut kept = self.kept();
-        let found = kept
-            .deliveries
-            .get_mut(&id.0)
-            .map(|entry| &mut entry.delivery);
-        let Some(delivery) = found.filter(|delivery| {
-            delivery.state == State::Leased
-                && delivery.attempts == attempt
-                && delivery.due_ms > now_ms
-        }) else {
+        let Some(entry) = kept.leased(id, attempt, now_ms) else {
             return Ok(false);
         };
-        (delivery.state, delivery.due_ms, delivery.reason) = match settlement {
-            Settlement::Done => (State::Done, now_ms, None),
-            Settlement::Retry { due_ms, reason } => (State::Waiting, due_ms, Some(reason)),
-            Settlement::Unknown { reason } => (State::Unknown, now_ms, Some(reason)),
-            Settlement::Bury { reason } => (State::Buried, now_ms, Some(reason)),
+        let (state, due_ms, reason, progress) = match settlement {
+            Settlement::Done => {
+                entry.progress = None;
+                (State::Done, now_ms, None, None)
+            }
+            Settlement::Retry {
+                due_ms,
+                reason,
+                progress,
+            } => (State::Waiting, due_ms, Some(reason), progress),
+            Settlement::Unknown { reason, progress } => {
+                (State::Unknown, now_ms, Some(reason), progress)
+            }
+            Settlement::Bury { reason, progress } => {
+                (State::Buried, now_ms, Some(reason), progress)
+            }
+            Settlement::Withdraw => {
+                let event = entry.event;
+                kept.deliveries.remove(&id.0);
+                kept.give_up(event);
+                kept.forget_event(event);
+                return Ok(true);
+            }
         };
+        entry.progress = progress.or(entry.progress.take());
+        let delivery = &mut entry.delivery;
+        (delivery.state, delivery.due_ms, delivery.reason) = (state, due_ms, reason);
+        if state == State::Buried {
+            let event = entry.event;
+            kept.give_up(event);
+        }
         Ok(true)
+    }
+
+    async fn progress(
+        &self,
+        id: DeliveryId,
+        attempt: u32,
+        progress: Bytes,
+        now_ms: UnixMs,
+    ) -> Result<bool, StoreFailure> {
+        let mut kept = self.kept();
+        let leased = kept.leased(id, attempt, now_ms);
+        Ok(leased
+            .map(|entry| entry.progress = Some(progress))
+            .is_some())
+    }
+
+    async fn seen(
+        &self,
+        route: &str,
+        keys: &[String],
+        now_ms: UnixMs,
+    ) -> Result<Vec<bool>, StoreFailure> {
+        let kept = self.kept();
+        let is_seen = |key: &String| kept.marks.is_seen(route, key, now_ms);
+        Ok(keys.iter().map(is_seen).collect())
     }
 
     async fn next_due(&self, target: &str) -> Result<Option<UnixMs>, StoreFailure> {
@@ -207,17 +263,16 @@ impl Queue for Memory {
         let mut kept = self.kept();
         kept.expire(None, now_ms);
         let meant = kept
-            .deliveries
-            .values_mut()
-            .map(|entry| &mut entry.delivery)
-            .filter(|delivery| means(filter, delivery) && may(change, delivery));
+            .all()
+            .filter(|delivery| means(filter, delivery) && may(change, delivery))
+            .map(|delivery| delivery.id.0);
+        let meant: Vec<i64> = meant.collect();
         let mut count = 0;
-        for delivery in meant.take(max) {
-            (delivery.state, delivery.due_ms) = match change {
-                Change::Replay { due_ms, .. } => (State::Waiting, due_ms),
-                Change::Bury => (State::Buried, now_ms),
-            };
-            count += 1;
+        for id in meant {
+            if usize::try_from(count).is_ok_and(|count| count == max) {
+                break;
+            }
+            count += u64::from(kept.change(id, change, now_ms));
         }
         Ok(count)
     }
@@ -225,18 +280,27 @@ impl Queue for Memory {
     async fn sweep(&self, retention: Retention, now_ms: UnixMs) -> Result<u64, StoreFailure> {
         let mut kept = self.kept();
         kept.expire(None, now_ms);
-        let before = kept.deliveries.len() + kept.marks.len();
-        kept.marks.retain(|_, mark| mark.until_ms > now_ms);
-        kept.deliveries.retain(|_, entry| {
+        let marks = kept.marks.sweep(now_ms);
+        let is_over = |entry: &&Entry| {
             let kept_ms = match entry.delivery.state {
-                State::Waiting | State::Leased => return true,
+                State::Waiting | State::Leased => return false,
                 State::Done => retention.done_ms,
                 State::Unknown | State::Buried => retention.buried_ms,
             };
-            entry.delivery.due_ms > now_ms.saturating_sub(kept_ms)
-        });
-        let forgotten = before - kept.deliveries.len() - kept.marks.len();
-        Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+            entry.delivery.due_ms <= now_ms.saturating_sub(kept_ms)
+        };
+        let over = kept.deliveries.values().filter(is_over);
+        let over: Vec<(i64, i64, State)> = over
+            .map(|entry| (entry.delivery.id.0, entry.event, entry.delivery.state))
+            .collect();
+        for (id, event, state) in &over {
+            if *state != State::Buried {
+                kept.marks.keep(*event);
+            }
+            kept.deliveries.remove(id);
+            kept.forget_event(*event);
+        }
+        Ok(u64::try_from(marks + over.len()).unwrap_or(u64::MAX))
     }
 
     async fn probe(&self) -> Result<(), StoreFailure> {
@@ -281,6 +345,52 @@ impl Kept {
                     status: None,
                 });
             }
+        }
+    }
+
+    /// A delivery, where a lease of it is good.
+    fn leased(&mut self, id: DeliveryId, attempt: u32, now_ms: UnixMs) -> Option<&mut Entry> {
+        self.deliveries.get_mut(&id.0).filter(|entry| {
+            entry.delivery.state == State::Leased
+                && entry.delivery.attempts == attempt
+                && entry.delivery.due_ms > now_ms
+        })
+    }
+
+    fn change(&mut self, id: i64, change: Change, now_ms: UnixMs) -> bool {
+        let Some(entry) = self.deliveries.get_mut(&id) else {
+            return false;
+        };
+        let event = entry.event;
+        match change {
+            Change::Replay { due_ms, force } => {
+                if entry.delivery.state == State::Buried
+                    && !self.marks.take_again(event, force, now_ms)
+                {
+                    return false;
+                }
+                (entry.delivery.state, entry.delivery.due_ms) = (State::Waiting, due_ms);
+            }
+            Change::Bury => {
+                (entry.delivery.state, entry.delivery.due_ms) = (State::Buried, now_ms);
+                self.give_up(event);
+            }
+        }
+        true
+    }
+
+    /// Gives the marks of an event back, where none of its deliveries is left that is not buried.
+    fn give_up(&mut self, event: i64) {
+        let mut left = self.deliveries.values().filter(|one| one.event == event);
+        if left.all(|one| one.delivery.state == State::Buried) {
+            self.marks.give_back(event);
+        }
+    }
+
+    /// After the last delivery of an event nothing can be given back or taken again.
+    fn forget_event(&mut self, event: i64) {
+        if !self.deliveries.values().any(|one| one.event == event) {
+            self.marks.keep(event);
         }
     }
 

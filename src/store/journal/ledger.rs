@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, params};
 
-use crate::store::journal::mark::{self, Marks, Name};
-use crate::store::journal::order::Fate;
-use crate::store::journal::schema::{BURIED, DONE, HELD, UNKNOWN, WAITING};
+use crate::store::journal::claim::Looked;
+use crate::store::journal::mark::Marks;
+use crate::store::journal::schema::{HELD, LEASED, WAITING};
 use crate::store::{
-    DeliveryId, Enqueued, Event, LEASE_BYTES_MAX, Lease, Reason, Settlement, StoreFailure, UnixMs,
+    DeliveryId, Enqueued, Event, LEASE_BYTES_MAX, Lease, Leased, StoreFailure, UnixMs,
 };
 
 /// Why an operation did not do what it was asked.
@@ -37,7 +37,7 @@ pub(super) type Acted<T> = Result<T, Fault>;
 #[derive(Debug)]
 pub(super) struct Ledger {
     connection: Connection,
-    marks: Marks,
+    marks: Arc<Marks>,
     ids: Ids,
     /// As they were when the transaction began.
     ids_before: Ids,
@@ -69,7 +69,7 @@ impl Ledger {
         let taken = connection.query_row(IDS, (), |row| row.get(0))?;
         let ids = Ids { next: taken, taken };
         Ok(Self {
-            marks: Marks::read(&connection)?,
+            marks: Arc::new(Marks::read(&connection)?),
             page_bytes: number(&connection, "PRAGMA page_size")?,
             connection,
             ids,
@@ -128,40 +128,14 @@ impl Ledger {
     }
 
     pub(super) fn enqueue(&mut self, event: &Event, now_ms: UnixMs) -> Acted<Enqueued> {
-        let mut expired = None;
-        let name = event
-            .mark
-            .as_ref()
-            .map(|mark| mark::name(&event.route, &mark.key));
-        if let (Some(mark), Some(name)) = (&event.mark, &name)
-            && let Some(row) = self.marks.row(name)
-        {
-            let (until_ms, digest, answer): (UnixMs, [u8; 32], Vec<u8>) = self
-                .statement("SELECT until_ms, digest, answer FROM marks WHERE id = ?1")?
-                .query_row([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            if until_ms > now_ms {
-                let answer = Bytes::from(answer);
-                return Ok(if digest == mark.digest {
-                    Enqueued::Repeated { answer }
-                } else {
-                    Enqueued::Conflict
-                });
-            }
-            expired = Some((row, *name));
-        }
+        let fresh = match self.look(event, now_ms)? {
+            Looked::New(fresh) => fresh,
+            Looked::Known(became) => return Ok(became),
+        };
         self.reserve(event)?;
-        if let Some((row, name)) = expired {
-            self.forget_mark(row, &name)?;
-        }
-        if let (Some(mark), Some(name)) = (&event.mark, name) {
-            self.statement(
-                "INSERT INTO marks(until_ms, name, digest, answer) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![mark.until_ms, name, mark.digest, &mark.answer[..]])?;
-            self.marks.insert(name, self.connection.last_insert_rowid());
-        }
-        self.store(event)?;
-        Ok(Enqueued::Stored)
+        self.mark(event, &fresh, self.ids.next)?;
+        let leased = self.store(event)?;
+        Ok(Enqueued::Stored { leased })
     }
 
     /// Whether there is room for an event.
@@ -169,9 +143,8 @@ impl Ledger {
         if self.log_pages() > LOG_PAGES_MAX {
             return Err(Fault::Refused(StoreFailure::Crowded));
         }
-        let answer = event.mark.as_ref().map_or(0, |mark| mark.answer.len());
-        let rows = event.duties.len().saturating_add(1);
-        let bytes = event.body.len() + answer + rows.saturating_mul(ROW_BYTES);
+        let rows = event.duties.len().saturating_add(event.marks.len());
+        let bytes = event.bytes().saturating_add(rows.saturating_mul(ROW_BYTES));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let held_bytes = self.held_bytes.saturating_add(bytes);
         if held_bytes > self.bytes_max {
@@ -182,7 +155,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn store(&mut self, event: &Event) -> Acted<()> {
+    fn store(&mut self, event: &Event) -> Acted<Vec<Leased>> {
         let duties = i64::try_from(event.duties.len()).unwrap_or(i64::MAX);
         let number = self.ids.next;
         self.ids.next = number.saturating_add(duties);
@@ -196,16 +169,29 @@ impl Ledger {
                 .execute(params![number, duties, &event.body[..]])?;
         }
         let body_bytes = i64::try_from(event.body.len()).unwrap_or(i64::MAX);
-        for (id, duty) in (number..).zip(&event.duties) {
-            let state = match &duty.order {
-                Some(order) if self.is_behind(&duty.target, order)? => HELD,
-                _ => WAITING,
+        let mut leased = Vec::new();
+        for (place, (id, duty)) in (number..).zip(&event.duties).enumerate() {
+            let is_behind = match &duty.order {
+                Some(order) => self.is_behind(&duty.target, order)?,
+                None => false,
             };
+            let (state, attempts, due_ms) = match duty.leased_until_ms {
+                _ if is_behind => (HELD, 0, duty.due_ms),
+                Some(until_ms) => (LEASED, 1, until_ms),
+                None => (WAITING, 0, duty.due_ms),
+            };
+            if state == LEASED {
+                leased.push(Leased {
+                    duty: place,
+                    id: DeliveryId(id),
+                });
+            }
             self.statement(INSERT)?.execute(params![
                 id,
                 number,
                 state,
-                duty.due_ms,
+                attempts,
+                due_ms,
                 duty.is_once,
                 event.received_ms,
                 body_bytes,
@@ -216,7 +202,7 @@ impl Ledger {
                 event.content_type,
             ])?;
         }
-        Ok(())
+        Ok(leased)
     }
 
     /// Deliveries of a target that are due, each with the moment at which it was.
@@ -238,7 +224,9 @@ impl Ledger {
                 let body: Vec<u8> = self
                     .statement("SELECT body FROM bodies WHERE event = ?1")?
                     .query_row([row.get::<_, i64>(1)?], |row| row.get(0))?;
-                bytes = bytes.saturating_add(body.len());
+                let progress: Option<Vec<u8>> = row.get(10)?;
+                let more = body.len() + progress.as_ref().map_or(0, Vec::len);
+                bytes = bytes.saturating_add(more);
                 if !leases.is_empty() && bytes > LEASE_BYTES_MAX {
                     break;
                 }
@@ -252,6 +240,7 @@ impl Ledger {
                     body: Bytes::from(body),
                     received_ms: row.get(4)?,
                     is_once: row.get(9)?,
+                    progress: progress.map(Bytes::from),
                 };
                 leases.push((lease, row.get(3)?));
             }
@@ -265,93 +254,15 @@ impl Ledger {
         Ok(leases)
     }
 
-    /// A lease that nobody took, as the caller was gone: as if it had never been.
-    pub(super) fn give_back(&mut self, id: DeliveryId, attempt: u32, due_ms: UnixMs) -> Acted<()> {
-        let Some((target, order)) = self.leased(id, attempt, UnixMs::MIN)? else {
-            return Ok(());
-        };
-        self.statement("UPDATE deliveries SET attempts = attempts - 1 WHERE id = ?1")?
-            .execute([id.0])?;
-        let fate = Fate {
-            state: WAITING,
-            due_ms,
-            reason: None,
-        };
-        self.move_to(id, &target, order.as_deref(), &fate)
-    }
-
-    pub(super) fn settle(
-        &mut self,
-        id: DeliveryId,
-        attempt: u32,
-        settlement: &Settlement,
-        now_ms: UnixMs,
-    ) -> Acted<bool> {
-        let Some((target, order)) = self.leased(id, attempt, now_ms)? else {
-            return Ok(false);
-        };
-        let (state, due_ms, reason) = match settlement {
-            Settlement::Done => (DONE, now_ms, None),
-            Settlement::Retry { due_ms, reason } => (WAITING, *due_ms, Some(reason)),
-            Settlement::Unknown { reason } => (UNKNOWN, now_ms, Some(reason)),
-            Settlement::Bury { reason } => (BURIED, now_ms, Some(reason)),
-        };
-        let fate = Fate {
-            state,
-            due_ms,
-            reason,
-        };
-        self.move_to(id, &target, order.as_deref(), &fate)?;
-        Ok(true)
-    }
-
-    /// Target and order key of a delivery, where a lease of it is good.
-    fn leased(
-        &self,
-        id: DeliveryId,
-        attempt: u32,
-        now_ms: UnixMs,
-    ) -> Acted<Option<(String, Option<String>)>> {
-        let found = self
-            .statement(
-                "SELECT target, order_key FROM deliveries
-                 WHERE id = ?1 AND state = 1 AND attempts = ?2 AND due_ms > ?3",
-            )?
-            .query_row(params![id.0, attempt, now_ms], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
-        Ok(found)
-    }
-
-    /// Waiting again at a moment, or buried; the caller has checked that it may be.
-    pub(super) fn change(&mut self, id: i64, due_ms: Option<UnixMs>, now_ms: UnixMs) -> Acted<()> {
-        let (target, order, class, status): (String, Option<String>, Option<String>, Option<u16>) =
-            self.statement("SELECT target, order_key, class, status FROM deliveries WHERE id = ?1")?
-                .query_row([id], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-                })?;
-        let reason = class.map(|class| Reason { class, status });
-        let fate = Fate {
-            state: due_ms.map_or(BURIED, |_| WAITING),
-            due_ms: due_ms.unwrap_or(now_ms),
-            reason: reason.as_ref(),
-        };
-        self.move_to(DeliveryId(id), &target, order.as_deref(), &fate)
-    }
-
-    /// Deletes a mark.
-    pub(super) fn forget_mark(&mut self, row: i64, name: &Name) -> Acted<()> {
-        self.statement("DELETE FROM marks WHERE id = ?1")?
-            .execute([row])?;
-        self.marks.remove(name);
-        Ok(())
-    }
-
     /// Writes something.
     pub(super) fn probe(&mut self) -> Acted<()> {
         self.run("UPDATE numbers SET value = value + 1 WHERE name = 'probes'")?;
         Ok(())
+    }
+
+    /// The marks, for whoever wants to look.
+    pub(super) fn marks(&self) -> &Arc<Marks> {
+        &self.marks
     }
 
     /// The connection, to look at what the transaction sees.
@@ -385,7 +296,8 @@ const LOG_PAGES_MAX: u64 = 65_536;
 const IDS: &str = "SELECT value FROM numbers WHERE name = 'ids'";
 const INSERT: &str = "INSERT INTO deliveries(id, event, state, attempts, due_ms, is_once,
     received_ms, body_bytes, target, order_key, event_id, route, content_type)
-    VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const DUE: &str = "SELECT id, event, attempts, due_ms, received_ms, order_key, event_id, route,
-    content_type, is_once FROM deliveries INDEXED BY by_due
+    content_type, is_once, (SELECT progress FROM progress WHERE progress.id = deliveries.id)
+    FROM deliveries INDEXED BY by_due
     WHERE state = 0 AND target = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3";

@@ -5,6 +5,7 @@
 //! opened. What a transaction changed is undone with it.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::Connection;
@@ -12,9 +13,12 @@ use rusqlite::Connection;
 /// A mark's name: half a SHA-256 of route and key, so that nobody can make two alike.
 pub(super) type Name = [u8; 16];
 
-/// Names, each with the row of its mark.
+/// Names, each with the row of its mark. The writer changes them; others may look.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub(super) struct Marks(Mutex<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
     rows: HashMap<Name, i64>,
     /// What was there before the changes that are not committed, in the order of the changes.
     undo: Vec<(Name, Option<i64>)>,
@@ -23,48 +27,59 @@ pub(super) struct Marks {
 impl Marks {
     /// Reads back what there is.
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        // `by_until` has all that is asked for: the rows themselves are not touched.
-        let mut statement = connection.prepare("SELECT name, id FROM marks INDEXED BY by_until")?;
+        // The rows themselves are not touched, but for those of events that may give theirs back.
+        let mut statement = connection.prepare(
+            "SELECT name, id FROM marks INDEXED BY by_until
+             WHERE id NOT IN (SELECT id FROM marks WHERE event IS NOT NULL AND is_free)",
+        )?;
         let rows = statement
             .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(Self {
+        Ok(Self(Mutex::new(Rows {
             rows,
             undo: Vec::new(),
-        })
+        })))
     }
 
-    /// The row of a mark.
+    /// The row of a mark that is held. It may not be committed yet, or have run out.
     pub(super) fn row(&self, name: &Name) -> Option<i64> {
-        self.rows.get(name).copied()
+        self.rows().rows.get(name).copied()
     }
 
-    /// A mark has been stored.
-    pub(super) fn insert(&mut self, name: Name, row: i64) {
-        let before = self.rows.insert(name, row);
-        self.undo.push((name, before));
+    /// A mark has been stored, or taken again.
+    pub(super) fn insert(&self, name: Name, row: i64) {
+        let mut rows = self.rows();
+        let before = rows.rows.insert(name, row);
+        rows.undo.push((name, before));
     }
 
-    /// A mark has been deleted.
-    pub(super) fn remove(&mut self, name: &Name) {
-        if let Some(before) = self.rows.remove(name) {
-            self.undo.push((*name, Some(before)));
+    /// A mark has been deleted or given back.
+    pub(super) fn remove(&self, name: &Name, row: i64) {
+        let mut rows = self.rows();
+        if rows.rows.get(name) == Some(&row) {
+            rows.rows.remove(name);
+            rows.undo.push((*name, Some(row)));
         }
     }
 
     /// The changes stand.
-    pub(super) fn commit(&mut self) {
-        self.undo.clear();
+    pub(super) fn commit(&self) {
+        self.rows().undo.clear();
     }
 
     /// The changes are undone.
-    pub(super) fn undo(&mut self) {
-        while let Some((name, before)) = self.undo.pop() {
+    pub(super) fn undo(&self) {
+        let mut rows = self.rows();
+        while let Some((name, before)) = rows.undo.pop() {
             match before {
-                Some(row) => self.rows.insert(name, row),
-                None => self.rows.remove(&name),
+                Some(row) => rows.rows.insert(name, row),
+                None => rows.rows.remove(&name),
             };
         }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,11 +103,11 @@ mod tests {
 
     #[test]
     fn what_a_transaction_changed_is_undone_with_it() {
-        let mut marks = Marks::default();
+        let marks = Marks::default();
         let (first, second) = (name("r", "1"), name("r", "2"));
         marks.insert(first, 1);
         marks.commit();
-        marks.remove(&first);
+        marks.remove(&first, 1);
         marks.insert(first, 2);
         marks.insert(second, 3);
         marks.undo();

@@ -1,5 +1,5 @@
 //! The tables, and connections to them. The version of the tables stands in the file: an older one
-//! would be brought up to date here, a newer one is refused.
+//! is brought up to date here, a newer one is refused.
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,6 +42,9 @@ pub(super) fn writer(file: &Path) -> Result<Connection, OpenFault> {
         });
     }
     prepare(&mut connection, is_new).map_err(broken)?;
+    if version < VERSION {
+        bring_up_to_date(&mut connection, version).map_err(broken)?;
+    }
     Ok(connection)
 }
 
@@ -61,16 +64,22 @@ fn prepare(connection: &mut Connection, is_new: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "cache_spill", false)?;
-    if is_new {
-        let made = connection.transaction()?;
-        made.execute_batch(TABLES)?;
-        made.pragma_update(None, "application_id", APPLICATION)?;
-        made.pragma_update(None, "user_version", VERSION)?;
-        made.commit()?;
-        // So that the tables do not hang on the log: a torn one must not take them away.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
-    }
     Ok(())
+}
+
+/// Runs what later versions did to the tables, all or nothing; a new file begins with version 0.
+fn bring_up_to_date(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    let made = connection.transaction()?;
+    for (to, statements) in (1..).zip(VERSIONS) {
+        if to > version {
+            made.execute_batch(statements)?;
+        }
+    }
+    made.pragma_update(None, "application_id", APPLICATION)?;
+    made.pragma_update(None, "user_version", VERSION)?;
+    made.commit()?;
+    // So that the tables do not hang on the log: a torn one must not take them away.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
 }
 
 /// A connection that only reads, or that folds the log into the file.
@@ -121,7 +130,9 @@ pub(super) const BURIED: i64 = 4;
 /// It waits behind another of its order key.
 pub(super) const HELD: i64 = 5;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// What each version did to the tables of the one before.
+const VERSIONS: [&str; 2] = [VERSION_1, VERSION_2];
 /// `Pntl`, by which `file` and this module know the file for a journal.
 const APPLICATION: i64 = 0x506e_746c;
 const PAGE_BYTES: i64 = 4096;
@@ -134,7 +145,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// `due_ms` of a delivery is when it is due, when its lease runs out, or when it was settled,
 /// after its state. `deliveries.event` is the id of the event's first delivery, and the number of
 /// its body; the deliveries of an event have ids without gaps.
-const TABLES: &str = "
+const VERSION_1: &str = "
 CREATE TABLE deliveries(
     id INTEGER PRIMARY KEY,
     event INTEGER NOT NULL,
@@ -175,4 +186,16 @@ CREATE TABLE numbers(
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO numbers(name, value) VALUES ('ids', 1), ('probes', 0);
+";
+
+/// `marks.event` is the number of the event that gives its mark back when it is given up, and is
+/// empty for all others; a mark with `is_free` was given back, and is there for a replay to take.
+const VERSION_2: &str = "
+ALTER TABLE marks ADD COLUMN event INTEGER;
+ALTER TABLE marks ADD COLUMN is_free INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX by_claim ON marks(event) WHERE event IS NOT NULL;
+CREATE TABLE progress(
+    id INTEGER PRIMARY KEY,
+    progress BLOB NOT NULL
+);
 ";

@@ -5,7 +5,7 @@ use rusqlite::params;
 use crate::store::journal::ledger::{Acted, Ledger};
 use crate::store::journal::mark::Name;
 use crate::store::journal::order::Fate;
-use crate::store::journal::schema::{LEASED, UNKNOWN, WAITING};
+use crate::store::journal::schema::{BURIED, LEASED, UNKNOWN, WAITING};
 use crate::store::{DeliveryId, LEASE_EXPIRED, Reason, UnixMs};
 
 impl Ledger {
@@ -89,14 +89,11 @@ impl Ledger {
             found.extend(some);
         }
         for (id, event) in &found {
-            self.statement("DELETE FROM deliveries WHERE id = ?1")?
-                .execute([id])?;
-            // The body goes with the last of its deliveries.
-            self.statement(
-                "DELETE FROM bodies WHERE event = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries
-                 WHERE id >= bodies.event AND id < bodies.event + bodies.duties)",
-            )?
-            .execute([event])?;
+            if state != BURIED {
+                // Something of it was taken, or may have been: nothing is given back any longer.
+                self.keep_marks(*event)?;
+            }
+            self.forget(*id, *event)?;
         }
         Ok(found.len())
     }

@@ -17,26 +17,31 @@ pub(super) trait Work: Send {
     fn answer(self: Box<Self>, failure: Option<&StoreFailure>);
 }
 
-/// An operation with the caller who waits for it.
-pub(super) struct Task<T, F> {
+/// An operation with the caller who waits for it. What it came to is finished once it is durable,
+/// and not before: until then it may be done again.
+pub(super) struct Task<T, U, F, G> {
     act: F,
     bytes: usize,
+    finish: G,
     outcome: Result<T, StoreFailure>,
-    reply: oneshot::Sender<Result<T, StoreFailure>>,
+    reply: oneshot::Sender<Result<U, StoreFailure>>,
 }
 
 pub(super) type Reply<T> = oneshot::Receiver<Result<T, StoreFailure>>;
 
-impl<T, F> Task<T, F>
+impl<T, U, F, G> Task<T, U, F, G>
 where
     T: Send + 'static,
+    U: Send + 'static,
     F: FnMut(&mut Ledger) -> Acted<T> + Send + 'static,
+    G: FnOnce(T) -> U + Send + 'static,
 {
-    pub(super) fn boxed(act: F, bytes: usize) -> (Box<dyn Work>, Reply<T>) {
+    pub(super) fn boxed(act: F, bytes: usize, finish: G) -> (Box<dyn Work>, Reply<U>) {
         let (reply, receiver) = oneshot::channel();
         let task = Self {
             act,
             bytes,
+            finish,
             outcome: Err(StoreFailure::Closed),
             reply,
         };
@@ -44,10 +49,12 @@ where
     }
 }
 
-impl<T, F> Work for Task<T, F>
+impl<T, U, F, G> Work for Task<T, U, F, G>
 where
     T: Send,
+    U: Send,
     F: FnMut(&mut Ledger) -> Acted<T> + Send,
+    G: FnOnce(T) -> U + Send,
 {
     fn bytes(&self) -> usize {
         self.bytes
@@ -63,7 +70,10 @@ where
     }
 
     fn answer(self: Box<Self>, failure: Option<&StoreFailure>) {
-        let outcome = failure.map_or(self.outcome, |failure| Err(failure.clone()));
+        let outcome = match failure {
+            None => self.outcome.map(self.finish),
+            Some(failure) => Err(failure.clone()),
+        };
         // A caller who has gone does not want to know.
         let _is_there = self.reply.send(outcome).is_ok();
     }
