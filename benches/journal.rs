@@ -99,6 +99,7 @@ fn event(number: u64, now_ms: UnixMs) -> Event {
             is_once: true,
             leased_until_ms: None,
         }],
+        keeps: Vec::new(),
     }
 }
 

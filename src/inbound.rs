@@ -293,6 +293,7 @@ impl Inbound {
             content_type: content_type.unwrap_or("application/json").to_owned(),
             received_ms: now_ms,
             duties: duties.collect(),
+            keeps: Vec::new(),
             body,
         })
     }

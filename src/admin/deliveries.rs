@@ -244,6 +244,7 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
             is_once: line.get("effect")?.as_str()? == "once",
             leased_until_ms: None,
         }],
+        keeps: Vec::new(),
     })
 }
 

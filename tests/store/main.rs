@@ -13,6 +13,7 @@ mod claim;
 mod contract;
 mod crash;
 mod file;
+mod keep;
 mod lease;
 mod model;
 mod support;
@@ -77,5 +78,9 @@ promises! {
     crate::claim::leased => a_storer_may_take_the_first_attempt,
     crate::claim::progress => what_was_got_done_is_handed_to_the_next,
     crate::claim::withdrawn => what_is_withdrawn_is_as_if_it_had_not_come,
+    crate::keep::values => a_value_is_kept_for_its_time,
+    crate::keep::with_event => what_comes_with_an_event_is_kept_with_it,
+    crate::keep::listed => what_is_kept_is_listed_by_key,
+    crate::keep::tallies => a_counter_counts_until_its_end,
     crate::change::sweep_shared => a_body_stays_as_long_as_it_is_owed,
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use pintle::store::{
-    Change, Delivery, DeliveryId, Duty, Enqueued, Event, Filter, Journal, Mark, Memory, Queue,
-    Retention, STATES, Settlement,
+    Change, Delivery, DeliveryId, Duty, Enqueued, Event, Filter, Journal, Keep, Mark, Memory,
+    Queue, Retention, STATES, Settlement,
 };
 use proptest::prelude::*;
 
@@ -36,6 +36,11 @@ enum Step {
         progress: u8,
     },
     Seen,
+    Keep,
+    Tally {
+        key: u8,
+        for_ms: i64,
+    },
     Change {
         state: Option<usize>,
         target: Option<usize>,
@@ -80,6 +85,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..8usize, any::<u8>())
             .prop_map(|(which, progress)| Step::Progress { which, progress }),
         1 => Just(Step::Seen),
+        1 => Just(Step::Keep),
+        1 => (0..3u8, 1..60i64).prop_map(|(key, for_ms)| Step::Tally { key, for_ms }),
         2 => change.prop_map(|(state, target, replay, max)|
             Step::Change { state, target, replay, max }),
         1 => (0..60i64, 0..60i64)
@@ -115,6 +122,16 @@ fn made(number: usize, now_ms: i64, step: &Step) -> Event {
         body: Bytes::from(format!("b{number}")),
         received_ms: now_ms,
         duties: duties.iter().map(duty).collect(),
+        keeps: vec![kept(number, now_ms)],
+    }
+}
+
+fn kept(number: usize, now_ms: i64) -> Keep {
+    Keep {
+        space: "s".to_owned(),
+        key: format!("k{}", number % 5),
+        value: Bytes::from(format!("v{number}")),
+        until_ms: now_ms + 30,
     }
 }
 
@@ -152,25 +169,7 @@ impl World {
     async fn act(&mut self, number: usize, step: Step) {
         match step {
             Step::Enqueue { .. } => {
-                let event = made(number, self.now_ms, &step);
-                let ours = self.memory.enqueue(event.clone(), self.now_ms).await;
-                let theirs = self.journal.enqueue(event, self.now_ms).await;
-                match (ours.unwrap(), theirs.unwrap()) {
-                    (
-                        Enqueued::Stored { leased: ours },
-                        Enqueued::Stored { leased: mut theirs },
-                    ) => {
-                        self.compare().await;
-                        for (our, their) in ours.iter().zip(&mut theirs) {
-                            assert_eq!(self.ids.theirs(our.id), their.id);
-                            their.id = our.id;
-                        }
-                        assert_eq!(ours, theirs);
-                        let leases = ours.into_iter().map(|one| (one.id, 1));
-                        self.leases.splice(0..0, leases);
-                    }
-                    (ours, theirs) => assert_eq!(ours, theirs),
-                }
+                self.enqueue(made(number, self.now_ms, &step)).await;
             }
             Step::Lease {
                 target,
@@ -184,6 +183,17 @@ impl World {
                 progress,
             } => self.settle(which, how, later_ms, progress).await,
             Step::Progress { which, progress } => self.progress(which, progress).await,
+            Step::Keep => {
+                let keep = kept(number, self.now_ms);
+                let ours = self.memory.keep(keep.clone(), self.now_ms).await;
+                assert_eq!(ours, self.journal.keep(keep, self.now_ms).await);
+            }
+            Step::Tally { key, for_ms } => {
+                let (key, now_ms) = (key.to_string(), self.now_ms);
+                let ours = self.memory.tally("s", &key, now_ms + for_ms, now_ms);
+                let theirs = self.journal.tally("s", &key, now_ms + for_ms, now_ms);
+                assert_eq!(ours.await, theirs.await);
+            }
             Step::Seen => {
                 let keys: Vec<String> = (0..6).map(|key| format!("k{key}")).collect();
                 let ours = self.memory.seen("r", &keys, self.now_ms).await;
@@ -216,6 +226,24 @@ impl World {
             Step::Turn { by_ms } => self.now_ms += by_ms,
             // Done by the caller, who has the folder.
             Step::Reopen => {}
+        }
+    }
+
+    async fn enqueue(&mut self, event: Event) {
+        let ours = self.memory.enqueue(event.clone(), self.now_ms).await;
+        let theirs = self.journal.enqueue(event, self.now_ms).await;
+        match (ours.unwrap(), theirs.unwrap()) {
+            (Enqueued::Stored { leased: ours }, Enqueued::Stored { leased: mut theirs }) => {
+                self.compare().await;
+                for (our, their) in ours.iter().zip(&mut theirs) {
+                    assert_eq!(self.ids.theirs(our.id), their.id);
+                    their.id = our.id;
+                }
+                assert_eq!(ours, theirs);
+                let leases = ours.into_iter().map(|one| (one.id, 1));
+                self.leases.splice(0..0, leases);
+            }
+            (ours, theirs) => assert_eq!(ours, theirs),
         }
     }
 
@@ -273,6 +301,13 @@ impl World {
             their.id = our.id;
         }
         assert_eq!(ours, theirs);
+        let ours = self.memory.kept_list("s", None, 9, self.now_ms).await;
+        let theirs = self.journal.kept_list("s", None, 9, self.now_ms).await;
+        assert_eq!(ours, theirs);
+        for key in ["0", "1", "2"] {
+            let ours = self.memory.tallied("s", key, self.now_ms).await;
+            assert_eq!(ours, self.journal.tallied("s", key, self.now_ms).await);
+        }
         for target in TARGETS {
             let ours = self.memory.next_due(target).await;
             assert_eq!(ours, self.journal.next_due(target).await);

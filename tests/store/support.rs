@@ -37,6 +37,7 @@ pub(crate) fn event(id: &str, target: &str) -> Event {
         body: Bytes::from(format!("{{\"id\":\"{id}\"}}")),
         received_ms: NOW,
         duties: vec![duty(target)],
+        keeps: Vec::new(),
     }
 }
 
