@@ -82,12 +82,13 @@ fn event(number: u64, now_ms: UnixMs) -> Event {
     Event {
         id: format!("evt_{now_ms:012x}{number:012x}"),
         route: "lendswift".to_owned(),
-        mark: Some(Mark {
+        marks: vec![Mark {
             key: format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             digest: [7; 32],
             answer: Bytes::from_static(br#"{"success":true,"status":"queued"}"#),
             until_ms: now_ms + 86_400_000,
-        }),
+            after_success: false,
+        }],
         content_type: "application/json".to_owned(),
         body: Bytes::from(vec![b'x'; 1024]),
         received_ms: now_ms,
@@ -96,7 +97,9 @@ fn event(number: u64, now_ms: UnixMs) -> Event {
             order: None,
             due_ms: now_ms,
             is_once: true,
+            leased_until_ms: None,
         }],
+        keeps: Vec::new(),
     }
 }
 
@@ -122,7 +125,7 @@ async fn store(journal: &Arc<Journal>, stop: Stop, backlog: Option<Arc<Semaphore
                 let begun = Instant::now();
                 let became = journal.enqueue(event, now_ms).await.unwrap();
                 waits.push(begun.elapsed().as_micros());
-                assert_eq!(became, Enqueued::Stored);
+                assert_eq!(became, Enqueued::Stored { leased: vec![] });
             }
         });
     }

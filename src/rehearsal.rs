@@ -326,7 +326,7 @@ impl Stage {
             return Vec::new();
         };
         let space = crate::inbound::CONSENT;
-        let listed = inbound.store.kept_list(space, None, 1000).await;
+        let listed = inbound.store.kept_list(space, None, 1000, self.clock.now_ms()).await;
         let listed = listed.unwrap_or_default().into_iter();
         listed
             .filter_map(|kept| Some((kept.key, serde_json::from_slice(&kept.value).ok()?)))

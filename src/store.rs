@@ -13,7 +13,7 @@ mod memory;
 use bytes::Bytes;
 use thiserror::Error;
 
-pub use event::{Duty, Enqueued, Event, Leased, MARKS_MAX, Mark};
+pub use event::{Duty, Enqueued, Event, Keep, Leased, MARKS_MAX, Mark};
 pub use journal::{Journal, OpenFault, Options};
 pub use memory::Memory;
 
@@ -50,9 +50,6 @@ pub struct Lease {
     /// What earlier attempts got done before they failed, as they left it.
     pub progress: Option<Bytes>,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keep { pub space: String, pub key: String, pub value: Bytes, pub until_ms: UnixMs }
 
 /// How an attempt ended. Progress is at most 1 MiB; where there is none, what was stored before
 /// stays.
@@ -239,7 +236,7 @@ pub enum StoreFailure {
 
 /// What every store promises.
 pub trait Queue: Send + Sync {
-    /// Stores marks and deliveries of an event, in one act.
+    /// Stores marks and deliveries of an event, and what is kept with it, in one act.
     ///
     /// `now_ms` decides which marks have run out. Of any number of events with one route and one
     /// key under way at once, one is stored. Deliveries that were leased for a caller who does not
@@ -297,6 +294,49 @@ pub trait Queue: Send + Sync {
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<Vec<bool>, StoreFailure>> + Send;
 
+    /// Keeps a value, in the place of one with the same space and key.
+    fn keep(
+        &self,
+        keep: Keep,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<(), StoreFailure>> + Send;
+
+    /// A value that is kept.
+    fn kept(
+        &self,
+        space: &str,
+        key: &str,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreFailure>> + Send;
+
+    /// What is kept in a space, by key, above `after` where it is given. Fewer than `max` are told
+    /// where their values have more than [`LEASE_BYTES_MAX`] bytes, and none only at the end.
+    fn kept_list(
+        &self,
+        space: &str,
+        after: Option<&str>,
+        max: usize,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<Vec<Keep>, StoreFailure>> + Send;
+
+    /// Adds one to a counter, and tells what it comes to. The first to count says when it begins
+    /// anew.
+    fn tally(
+        &self,
+        space: &str,
+        key: &str,
+        until_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
+
+    /// What a counter has come to.
+    fn tallied(
+        &self,
+        space: &str,
+        key: &str,
+        now_ms: UnixMs,
+    ) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
+
     /// The next moment at which something of a target is due or a lease of it runs out. What waits
     /// behind another of its order key does not count.
     fn next_due(
@@ -331,7 +371,7 @@ pub trait Queue: Send + Sync {
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
 
-    /// Forgets marks that have run out and deliveries that were kept long enough, a bounded number
+    /// Forgets marks, values and counters that have run out, and deliveries that were kept long enough, a bounded number
     /// at a time; tells how many.
     fn sweep(
         &self,
@@ -339,10 +379,6 @@ pub trait Queue: Send + Sync {
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<u64, StoreFailure>> + Send;
 
-    fn keep(&self, _k: Keep, _n: UnixMs) -> impl Future<Output = Result<(), StoreFailure>> + Send { async { Ok(()) } }
-    fn kept(&self, _s: &str, _k: &str, _n: UnixMs) -> impl Future<Output = Result<Option<Bytes>, StoreFailure>> + Send { async { Ok(None) } }
-    fn kept_list(&self, _s: &str, _a: Option<&str>, _m: usize) -> impl Future<Output = Result<Vec<Keep>, StoreFailure>> + Send { async { Ok(vec![]) } }
-    fn tally(&self, _s: &str, _k: &str, _u: UnixMs, _n: UnixMs) -> impl Future<Output = Result<u64, StoreFailure>> + Send { async { Ok(1) } }
     /// Whether it can be written now.
     fn probe(&self) -> impl Future<Output = Result<(), StoreFailure>> + Send;
 }

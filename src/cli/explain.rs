@@ -273,7 +273,7 @@ fn explain(flow: &Flow, document: &mut Document, told: &mut Told) -> ExitCode {
 fn tell_checks(checks: &[Check], (planner, document): (&Planner<'_>, &Document), told: &mut Told) {
     let means = planner.means(document);
     for (at, check) in checks.iter().enumerate() {
-        let mut holds = |condition: &Option<_>, otherwise| match condition {
+        let holds = |condition: &Option<_>, otherwise| match condition {
             None => otherwise,
             Some(condition) => {
                 crate::mapping::condition::Condition::holds(condition, &means, &mut Fuel::default())

@@ -16,7 +16,7 @@ use super::secret::Secrets;
 use crate::crypto::{Cidr, SecretFault, Signer};
 use crate::delivery::{Retry, TargetOptions};
 use crate::inbound::{Callback, Hook, HookOf, Hooks, TrustedProxies};
-use crate::policy::{MissingSecret, Policies, choice};
+use crate::policy::{MissingSecret, choice};
 use crate::route::flow::Begins;
 use crate::route::{Catalogue, Entry, Webhook};
 use crate::secret::Secret;
@@ -28,7 +28,7 @@ use crate::yaml::{Bytes, Fault, Faults, Fields, Name, Node, Read, Value, nearest
 /// Reads everything inbound; `None` where there is no public listener.
 pub(super) fn read(
     fields: &mut Fields<'_>,
-    (policies, catalogue): (&Policies, &Catalogue),
+    catalogue: &Catalogue,
     secrets: &mut Secrets<'_>,
 ) -> Option<InboundOptions> {
     let faults = fields.faults();

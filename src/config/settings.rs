@@ -35,7 +35,7 @@ pub(super) fn read(
     let (local, credentials, limits) = local(fields.node("local"), &mut secrets);
     let admin = admin(fields.node("admin"), &mut secrets);
     let accounts = accounts(&mut fields, (&policies, &catalogue), &mut secrets);
-    let inbound = inbound::read(&mut fields, (&policies, &catalogue), &mut secrets);
+    let inbound = inbound::read(&mut fields, &catalogue, &mut secrets);
     let default_account = default_account(&mut fields, node);
     check_loops(node, &accounts, [&local, &admin], faults);
     let pace = fields.node("token").map_or(PACE, |node| pace(node, faults));

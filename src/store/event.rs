@@ -18,13 +18,14 @@ pub struct Event {
     pub marks: Vec<Mark>,
     /// The media type of the body.
     pub content_type: String,
-    pub keeps: Vec<crate::store::Keep>,
     /// What is delivered, at most 16 MiB.
     pub body: Bytes,
     /// When it came.
     pub received_ms: UnixMs,
     /// To whom it is owed; at least one.
     pub duties: Vec<Duty>,
+    /// What is kept in the same act.
+    pub keeps: Vec<Keep>,
 }
 
 /// One delivery that is owed.
@@ -58,6 +59,19 @@ pub struct Mark {
     /// It is given back when the event is given up, which is when each of its deliveries is buried
     /// or withdrawn: an event with the same key is then a new one. A replay takes it again.
     pub after_success: bool,
+}
+
+/// A value that is kept for a time, under a key of a space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// Whose keys they are.
+    pub space: String,
+    /// The key, at most 512 bytes.
+    pub key: String,
+    /// The value, at most 64 KiB; the store does not look into it.
+    pub value: Bytes,
+    /// From this moment on it is not there.
+    pub until_ms: UnixMs,
 }
 
 /// What became of an event: all of it was stored, or nothing.
@@ -97,7 +111,15 @@ impl Event {
     /// About how much there is to be written for it, apart from its rows.
     pub(super) fn bytes(&self) -> usize {
         let answers: usize = self.marks.iter().map(|mark| mark.answer.len()).sum();
-        self.body.len() + answers
+        let keeps: usize = self.keeps.iter().map(Keep::bytes).sum();
+        self.body.len() + answers + keeps
+    }
+}
+
+impl Keep {
+    /// About how much there is to be written for it, apart from its row.
+    pub(super) fn bytes(&self) -> usize {
+        self.value.len() + self.space.len() + self.key.len()
     }
 }
 

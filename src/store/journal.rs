@@ -8,9 +8,11 @@
 mod checkpoint;
 mod claim;
 mod handed;
+mod keep;
 mod ledger;
 mod lock;
 mod mark;
+mod options;
 mod order;
 mod read;
 mod schema;
@@ -20,16 +22,15 @@ mod writer;
 
 use std::convert::identity;
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use rusqlite::Connection;
-use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+
+pub use options::{OpenFault, Options};
 
 use crate::store::journal::handed::{Given, Handed};
 use crate::store::journal::ledger::{Acted, Ledger};
@@ -39,68 +40,9 @@ use crate::store::journal::read::Where;
 use crate::store::journal::schema::{BURIED, DONE, UNKNOWN};
 use crate::store::journal::writer::{Task, Work, Writer, failure};
 use crate::store::{
-    Change, Delivery, DeliveryId, Enqueued, Event, Filter, Lease, Queue, Retention, Settlement,
-    StoreFailure, UnixMs,
+    Change, Delivery, DeliveryId, Enqueued, Event, Filter, Keep, Lease, Queue, Retention,
+    Settlement, StoreFailure, UnixMs,
 };
-
-/// Where a journal is, and its limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// The folder, which is the journal's alone; made where it is not there.
-    pub folder: PathBuf,
-    /// How much it may hold, in bytes: with more in it nothing comes in, and all the rest works.
-    pub bytes_max: u64,
-    /// How many operations may wait to be written.
-    pub queue_max: usize,
-    /// How many operations go into one transaction.
-    pub batch_max: usize,
-}
-
-/// Why a journal was not opened.
-#[derive(Debug, Error)]
-pub enum OpenFault {
-    /// Its folder cannot be made or used.
-    #[error("the folder {folder} cannot be used")]
-    Folder {
-        /// Which.
-        folder: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// Another process has it.
-    #[error("another process uses the journal in {folder}")]
-    Taken {
-        /// Which.
-        folder: PathBuf,
-    },
-    /// The file is not a journal.
-    #[error("{file} is not a journal")]
-    Foreign {
-        /// Which.
-        file: PathBuf,
-    },
-    /// A later version wrote it.
-    #[error("{file} was written by a later version (its tables have version {version})")]
-    Newer {
-        /// Which.
-        file: PathBuf,
-        /// The version of its tables.
-        version: i64,
-    },
-    /// It cannot be read or written.
-    #[error("the journal {file} cannot be opened")]
-    Broken {
-        /// Which.
-        file: PathBuf,
-        /// What SQLite says.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// The system has no more threads.
-    #[error("the threads of the journal cannot be started")]
-    Threads(#[source] io::Error),
-}
 
 /// The embedded store. What is still under way when it is dropped is done all the same;
 /// [`Journal::close`] waits for it.
@@ -332,6 +274,61 @@ impl Queue for Journal {
         .await
     }
 
+    async fn keep(&self, keep: Keep, _now_ms: UnixMs) -> Result<(), StoreFailure> {
+        self.write_much(keep.bytes(), move |ledger| ledger.keep(&keep))
+            .await
+    }
+
+    async fn kept(
+        &self,
+        space: &str,
+        key: &str,
+        now_ms: UnixMs,
+    ) -> Result<Option<Bytes>, StoreFailure> {
+        let (space, key) = (space.to_owned(), key.to_owned());
+        let lane = self.lanes()?.short;
+        Self::ask(lane, move |connection| {
+            keep::kept(connection, (&space, &key), now_ms)
+        })
+        .await
+    }
+
+    async fn kept_list(
+        &self,
+        space: &str,
+        after: Option<&str>,
+        max: usize,
+        now_ms: UnixMs,
+    ) -> Result<Vec<Keep>, StoreFailure> {
+        let (space, after) = (space.to_owned(), after.map(str::to_owned));
+        let lane = self.lanes()?.long;
+        Self::ask(lane, move |connection| {
+            keep::list(connection, (&space, after.as_deref()), max, now_ms)
+        })
+        .await
+    }
+
+    async fn tally(
+        &self,
+        space: &str,
+        key: &str,
+        until_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Result<u64, StoreFailure> {
+        let (space, key) = (space.to_owned(), key.to_owned());
+        self.write(move |ledger| ledger.tally(&space, &key, until_ms, now_ms))
+            .await
+    }
+
+    async fn tallied(&self, space: &str, key: &str, now_ms: UnixMs) -> Result<u64, StoreFailure> {
+        let (space, key) = (space.to_owned(), key.to_owned());
+        let lane = self.lanes()?.short;
+        Self::ask(lane, move |connection| {
+            keep::tallied(connection, (&space, &key), now_ms)
+        })
+        .await
+    }
+
     async fn next_due(&self, target: &str) -> Result<Option<UnixMs>, StoreFailure> {
         let target = target.to_owned();
         let lane = self.lanes()?.short;
@@ -414,6 +411,7 @@ impl Queue for Journal {
             let part = self
                 .write(move |ledger| {
                     let mut count = ledger.sweep_marks(SWEEP, now_ms)?;
+                    count += ledger.sweep_keeps(SWEEP, now_ms)?;
                     count += ledger.sweep_deliveries(DONE, done_ms, SWEEP)?;
                     count += ledger.sweep_deliveries(UNKNOWN, aside_ms, SWEEP)?;
                     count += ledger.sweep_deliveries(BURIED, aside_ms, SWEEP)?;

@@ -1,6 +1,7 @@
 //! The store of tests and of the sandbox: the promises of [`Queue`], except that nothing survives
 //! the process. It looks at every delivery for every question, and so tells what is right.
 
+mod keep;
 mod mark;
 
 use std::collections::BTreeMap;
@@ -8,10 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::store::memory::keep::Keeps;
 use crate::store::memory::mark::Marks;
 use crate::store::{
-    Change, Delivery, DeliveryId, Enqueued, Event, Filter, LEASE_BYTES_MAX, LEASE_EXPIRED, Lease,
-    Leased, Queue, Reason, Retention, Settlement, State, StoreFailure, UnixMs,
+    Change, Delivery, DeliveryId, Enqueued, Event, Filter, Keep, LEASE_BYTES_MAX, LEASE_EXPIRED,
+    Lease, Leased, Queue, Reason, Retention, Settlement, State, StoreFailure, UnixMs,
 };
 
 /// A store in memory.
@@ -26,6 +28,7 @@ struct Kept {
     last: i64,
     deliveries: BTreeMap<i64, Entry>,
     marks: Marks,
+    keeps: Keeps,
 }
 
 #[derive(Debug)]
@@ -46,14 +49,14 @@ impl Memory {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn locked(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue for Memory {
     async fn enqueue(&self, event: Event, now_ms: UnixMs) -> Result<Enqueued, StoreFailure> {
-        let mut kept = self.kept();
+        let mut kept = self.locked();
         if let Some(known) = kept.marks.known(&event, now_ms) {
             return Ok(known);
         }
@@ -64,6 +67,9 @@ impl Queue for Memory {
         }
         let number = kept.last + 1;
         kept.marks.store(&event, number);
+        for keep in event.keeps {
+            kept.keeps.put(keep);
+        }
         let mut leased = Vec::new();
         for (place, duty) in event.duties.into_iter().enumerate() {
             kept.last += 1;
@@ -115,7 +121,7 @@ impl Queue for Memory {
         until_ms: UnixMs,
         now_ms: UnixMs,
     ) -> Result<Vec<Lease>, StoreFailure> {
-        let mut kept = self.kept();
+        let mut kept = self.locked();
         kept.expire(Some(target), now_ms);
         let mut due: Vec<(UnixMs, i64)> = kept
             .free(target)
@@ -159,7 +165,7 @@ impl Queue for Memory {
         settlement: Settlement,
         now_ms: UnixMs,
     ) -> Result<bool, StoreFailure> {
-        let mut kept = self.kept();
+        let mut kept = self.locked();
         let Some(entry) = kept.leased(id, attempt, now_ms) else {
             return Ok(false);
         };
@@ -204,7 +210,7 @@ impl Queue for Memory {
         progress: Bytes,
         now_ms: UnixMs,
     ) -> Result<bool, StoreFailure> {
-        let mut kept = self.kept();
+        let mut kept = self.locked();
         let leased = kept.leased(id, attempt, now_ms);
         Ok(leased
             .map(|entry| entry.progress = Some(progress))
@@ -217,13 +223,51 @@ impl Queue for Memory {
         keys: &[String],
         now_ms: UnixMs,
     ) -> Result<Vec<bool>, StoreFailure> {
-        let kept = self.kept();
+        let kept = self.locked();
         let is_seen = |key: &String| kept.marks.is_seen(route, key, now_ms);
         Ok(keys.iter().map(is_seen).collect())
     }
 
+    async fn keep(&self, keep: Keep, _now_ms: UnixMs) -> Result<(), StoreFailure> {
+        self.locked().keeps.put(keep);
+        Ok(())
+    }
+
+    async fn kept(
+        &self,
+        space: &str,
+        key: &str,
+        now_ms: UnixMs,
+    ) -> Result<Option<Bytes>, StoreFailure> {
+        Ok(self.locked().keeps.value(space, key, now_ms))
+    }
+
+    async fn kept_list(
+        &self,
+        space: &str,
+        after: Option<&str>,
+        max: usize,
+        now_ms: UnixMs,
+    ) -> Result<Vec<Keep>, StoreFailure> {
+        Ok(self.locked().keeps.list((space, after), max, now_ms))
+    }
+
+    async fn tally(
+        &self,
+        space: &str,
+        key: &str,
+        until_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Result<u64, StoreFailure> {
+        Ok(self.locked().keeps.tally(space, key, until_ms, now_ms))
+    }
+
+    async fn tallied(&self, space: &str, key: &str, now_ms: UnixMs) -> Result<u64, StoreFailure> {
+        Ok(self.locked().keeps.tallied(space, key, now_ms))
+    }
+
     async fn next_due(&self, target: &str) -> Result<Option<UnixMs>, StoreFailure> {
-        let kept = self.kept();
+        let kept = self.locked();
         let leased = kept
             .all()
             .filter(|delivery| delivery.state == State::Leased && delivery.target == target);
@@ -236,7 +280,7 @@ impl Queue for Memory {
         before: Option<DeliveryId>,
         max: usize,
     ) -> Result<Vec<Delivery>, StoreFailure> {
-        let kept = self.kept();
+        let kept = self.locked();
         let meant = kept.all().rev().filter(|delivery| {
             before.is_none_or(|before| delivery.id < before) && means(filter, delivery)
         });
@@ -244,12 +288,12 @@ impl Queue for Memory {
     }
 
     async fn count(&self, filter: &Filter) -> Result<u64, StoreFailure> {
-        let count = self.kept().all().filter(|one| means(filter, one)).count();
+        let count = self.locked().all().filter(|one| means(filter, one)).count();
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     async fn body(&self, id: DeliveryId) -> Result<Option<Bytes>, StoreFailure> {
-        let kept = self.kept();
+        let kept = self.locked();
         Ok(kept.deliveries.get(&id.0).map(|entry| entry.body.clone()))
     }
 
@@ -260,7 +304,7 @@ impl Queue for Memory {
         max: usize,
         now_ms: UnixMs,
     ) -> Result<u64, StoreFailure> {
-        let mut kept = self.kept();
+        let mut kept = self.locked();
         kept.expire(None, now_ms);
         let meant = kept
             .all()
@@ -278,9 +322,9 @@ impl Queue for Memory {
     }
 
     async fn sweep(&self, retention: Retention, now_ms: UnixMs) -> Result<u64, StoreFailure> {
-        let mut kept = self.kept();
+        let mut kept = self.locked();
         kept.expire(None, now_ms);
-        let marks = kept.marks.sweep(now_ms);
+        let run_out = kept.marks.sweep(now_ms) + kept.keeps.sweep(now_ms);
         let is_over = |entry: &&Entry| {
             let kept_ms = match entry.delivery.state {
                 State::Waiting | State::Leased => return false,
@@ -300,7 +344,7 @@ impl Queue for Memory {
             kept.deliveries.remove(id);
             kept.forget_event(*event);
         }
-        Ok(u64::try_from(marks + over.len()).unwrap_or(u64::MAX))
+        Ok(u64::try_from(run_out + over.len()).unwrap_or(u64::MAX))
     }
 
     async fn probe(&self) -> Result<(), StoreFailure> {

@@ -27,12 +27,14 @@ async fn settled(queue: &impl Queue, id: &str, is_once: bool, how: Settlement) -
 fn buried() -> Settlement {
     Settlement::Bury {
         reason: reason("refused"),
+        progress: None,
     }
 }
 
 fn unknown() -> Settlement {
     Settlement::Unknown {
         reason: reason("broke_off"),
+        progress: None,
     }
 }
 

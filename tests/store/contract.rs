@@ -13,7 +13,7 @@ pub(crate) async fn once(queue: &impl Queue) {
         .into_iter()
         .map(Result::unwrap)
         .collect();
-    let stored = |one: &&Enqueued| **one == Enqueued::Stored;
+    let stored = |one: &&Enqueued| **one == (Enqueued::Stored { leased: vec![] });
     assert_eq!(became.iter().filter(stored).count(), 1);
     let leases = take(queue, "crm", 100).await;
     assert_eq!(leases.len(), 1);
@@ -22,6 +22,7 @@ pub(crate) async fn once(queue: &impl Queue) {
         assert_eq!(
             *one,
             Enqueued::Repeated {
+                marks: vec![0],
                 answer: answer.clone()
             }
         );
@@ -31,8 +32,11 @@ pub(crate) async fn once(queue: &impl Queue) {
 pub(crate) async fn conflict(queue: &impl Queue) {
     store(queue, marked("first", "k")).await;
     let mut other = marked("second", "k");
-    other.mark.as_mut().unwrap().digest = [8; 32];
-    assert_eq!(queue.enqueue(other, NOW).await, Ok(Enqueued::Conflict));
+    other.marks[0].digest = [8; 32];
+    assert_eq!(
+        queue.enqueue(other, NOW).await,
+        Ok(Enqueued::Conflict { marks: vec![0] })
+    );
     assert_eq!(events(&take(queue, "crm", 9).await), ["first"]);
 }
 
@@ -53,15 +57,21 @@ pub(crate) async fn run_out(queue: &impl Queue) {
     );
     // A later one begins anew, with a time of its own.
     let mut later = marked("third", "k");
-    later.mark.as_mut().unwrap().until_ms = NOW + 2 * HOUR;
-    later.mark.as_mut().unwrap().digest = [9; 32];
+    later.marks[0].until_ms = NOW + 2 * HOUR;
+    later.marks[0].digest = [9; 32];
     assert_eq!(
         queue.enqueue(later.clone(), NOW + HOUR).await,
-        Ok(Enqueued::Stored)
+        Ok(Enqueued::Stored { leased: vec![] })
     );
     let answer = Bytes::from("answer to third");
     let repeat = queue.enqueue(later, NOW + HOUR + 1).await;
-    assert_eq!(repeat, Ok(Enqueued::Repeated { answer }));
+    assert_eq!(
+        repeat,
+        Ok(Enqueued::Repeated {
+            marks: vec![0],
+            answer
+        })
+    );
 }
 
 pub(crate) async fn unmarked(queue: &impl Queue) {

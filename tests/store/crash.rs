@@ -28,6 +28,8 @@ const ROUND_MS: i64 = 1000;
 struct Told {
     stored: HashSet<String>,
     settled: HashMap<String, State>,
+    /// What was about to be withdrawn.
+    leaving: HashSet<String>,
 }
 
 impl Told {
@@ -43,6 +45,9 @@ impl Told {
                 ["done", id] => assert!(self.settled.insert(id.to_owned(), State::Done).is_none()),
                 ["buried", id] => {
                     assert!(self.settled.insert(id.to_owned(), State::Buried).is_none());
+                }
+                ["leaving", id] => {
+                    self.leaving.insert(id.to_owned());
                 }
                 // What the test harness itself says.
                 _ => {}
@@ -107,7 +112,8 @@ async fn account(folder: &Path, told: &Told, round: i64) {
         assert!(before.is_none(), "{} is there twice", delivery.event);
     }
     for id in &told.stored {
-        assert!(by_event.contains_key(id.as_str()), "{id} is lost");
+        let is_there = by_event.contains_key(id.as_str());
+        assert!(is_there || told.leaving.contains(id), "{id} is lost");
     }
     for (id, state) in &told.settled {
         assert_eq!(by_event[id.as_str()].state, *state, "{id}");
@@ -117,15 +123,24 @@ async fn account(folder: &Path, told: &Told, round: i64) {
         assert_eq!(body, Some(event(&delivery.event, "crm").body));
     }
     let now_ms = NOW + round * ROUND_MS;
-    let ids: Vec<&String> = told.stored.iter().collect();
+    let ids: Vec<String> = told.stored.iter().cloned().collect();
     for part in ids.chunks(1000) {
-        let repeats = part.iter().map(|id| journal.enqueue(of_round(id), now_ms));
-        for repeat in join_all(repeats).await {
-            assert!(
-                matches!(repeat, Ok(Enqueued::Repeated { .. })),
-                "{repeat:?}"
-            );
+        let seen = journal.seen("leads", part, now_ms).await.unwrap();
+        for (id, seen) in part.iter().zip(seen) {
+            // A mark that is given back is given back in one act with what gives it up.
+            let found = by_event.get(id.as_str()).map(|found| found.state);
+            let is_given_up = matches!(found, None | Some(State::Buried));
+            let wanted = !(is_given_up && of_round(id).marks[0].after_success);
+            assert_eq!(seen, wanted, "{id} is {found:?}");
         }
+    }
+    let marked = ids.iter().filter(|id| !of_round(id).marks[0].after_success);
+    let repeats = marked
+        .take(2000)
+        .map(|id| journal.enqueue(of_round(id), now_ms));
+    for repeat in join_all(repeats).await {
+        let is_repeat = matches!(repeat, Ok(Enqueued::Repeated { .. }));
+        assert!(is_repeat, "{repeat:?}");
     }
     journal.close().await;
     sound(folder);
@@ -141,7 +156,10 @@ pub(crate) fn sound(folder: &Path) {
     let halves: i64 = file
         .query_row(
             "SELECT (SELECT count(*) FROM deliveries WHERE event NOT IN (SELECT event FROM bodies))
-                  + (SELECT count(*) FROM bodies WHERE event NOT IN (SELECT event FROM deliveries))",
+                  + (SELECT count(*) FROM bodies WHERE event NOT IN (SELECT event FROM deliveries))
+                  + (SELECT count(*) FROM progress WHERE id NOT IN (SELECT id FROM deliveries))
+                  + (SELECT count(*) FROM marks
+                     WHERE event IS NOT NULL AND event NOT IN (SELECT event FROM bodies))",
             (),
             |row| row.get(0),
         )
@@ -175,7 +193,8 @@ fn of_round(id: &str) -> Event {
     let mut event = marked(id, id);
     event.duties[0].is_once = id.len().is_multiple_of(2);
     event.duties[0].order = id.ends_with('7').then(|| "seven".to_owned());
-    event.mark.as_mut().unwrap().until_ms = UnixMs::MAX;
+    event.marks[0].until_ms = UnixMs::MAX;
+    event.marks[0].after_success = id.ends_with(['1', '3', '5']);
     event
 }
 
@@ -203,7 +222,7 @@ fn child() {
                 loop {
                     let id = format!("r{round}n{}", count.fetch_add(1, Ordering::Relaxed));
                     let became = journal.enqueue(of_round(&id), now_ms).await;
-                    assert_eq!(became, Ok(Enqueued::Stored));
+                    assert_eq!(became, Ok(Enqueued::Stored { leased: vec![] }));
                     tell("stored", &id);
                 }
             });
@@ -224,17 +243,28 @@ async fn settle_some(journal: &Journal, now_ms: UnixMs) {
     let leases = journal.lease("crm", 16, now_ms + ROUND_MS, now_ms).await;
     for lease in leases.unwrap() {
         let reason = reason("status");
-        let (word, how) = match fastrand::u8(..5) {
+        let (word, how) = match fastrand::u8(..6) {
             0 => (
                 "",
                 Settlement::Retry {
                     due_ms: now_ms,
                     reason,
+                    progress: Some(lease.event.clone().into()),
                 },
             ),
-            1 => ("buried", Settlement::Bury { reason }),
+            1 => (
+                "buried",
+                Settlement::Bury {
+                    reason,
+                    progress: Some(lease.event.clone().into()),
+                },
+            ),
             // Left to run out.
             2 => continue,
+            3 if of_round(&lease.event).marks[0].after_success => {
+                tell("leaving", &lease.event);
+                ("", Settlement::Withdraw)
+            }
             _ => ("done", Settlement::Done),
         };
         let settled = journal.settle(lease.id, lease.attempt, how, now_ms).await;
@@ -324,7 +354,7 @@ async fn cramped() {
     while failures < 20 {
         match journal.enqueue(large(n), NOW).await {
             Ok(became) => {
-                assert_eq!(became, Enqueued::Stored);
+                assert_eq!(became, Enqueued::Stored { leased: vec![] });
                 tell("stored", &format!("e{n}"));
             }
             Err(StoreFailure::Unwritable { .. }) => failures += 1,
@@ -345,7 +375,7 @@ async fn cramped() {
     for more in n..n + 50 {
         assert_eq!(
             journal.enqueue(large(more), NOW).await,
-            Ok(Enqueued::Stored)
+            Ok(Enqueued::Stored { leased: vec![] })
         );
         tell("stored", &format!("e{more}"));
     }

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use pintle::store::{
-    Enqueued, Filter, Journal, OpenFault, Options, Queue, Retention, Settlement, State,
+    Change, Enqueued, Filter, Journal, OpenFault, Options, Queue, Retention, Settlement, State,
     StoreFailure,
 };
 
 use crate::support::{
-    NOW, UNTIL, event, events, in_state, marked, once, open, options, ordered, reason, store, take,
+    HOUR, NOW, UNTIL, event, events, in_state, marked, once, open, options, ordered, reason, store,
+    take,
 };
 
 #[tokio::test]
@@ -22,6 +23,7 @@ async fn opened_again_it_holds_everything() {
     let first = take(&journal, "sms", 1).await.remove(0);
     let bury = Settlement::Bury {
         reason: reason("refused"),
+        progress: None,
     };
     assert_eq!(journal.settle(first.id, 1, bury, NOW).await, Ok(true));
     let before = journal.list(&Filter::default(), None, 9).await.unwrap();
@@ -33,7 +35,13 @@ async fn opened_again_it_holds_everything() {
     assert_eq!(before, after);
     let repeat = journal.enqueue(marked("z", "k"), NOW).await;
     let answer = Bytes::from("answer to a");
-    assert_eq!(repeat, Ok(Enqueued::Repeated { answer }));
+    assert_eq!(
+        repeat,
+        Ok(Enqueued::Repeated {
+            marks: vec![0],
+            answer
+        })
+    );
     assert_eq!(
         journal.settle(lease.id, 1, Settlement::Done, NOW).await,
         Ok(true)
@@ -207,6 +215,7 @@ async fn leases_of_a_caller_who_has_gone_are_given_back() {
             let again = Settlement::Retry {
                 due_ms: NOW,
                 reason: reason("again"),
+                progress: None,
             };
             let settled = journal.settle(lease.id, lease.attempt, again, NOW).await;
             assert_eq!(settled, Ok(true));
@@ -216,5 +225,103 @@ async fn leases_of_a_caller_who_has_gone_are_given_back() {
     assert_eq!(journal.probe().await, Ok(()));
     assert_eq!(journal.probe().await, Ok(()));
     assert_eq!(journal.count(&in_state(State::Waiting)).await, Ok(20));
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    old.execute_batch(include_str!("version-1.sql")).unwrap();
+    // The name of a mark is half a digest of the route with its length, and the key.
+    old.execute(
+        "INSERT INTO marks VALUES (1, ?1, ?2, ?3, ?4)",
+        (NOW + HOUR, named("leads", "k"), [7u8; 32], b"answer to a"),
+    )
+    .unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let journal = open(folder.path());
+        let repeat = journal.enqueue(marked("c", "k"), NOW).await;
+        let answer = Bytes::from("answer to a");
+        let marks = vec![0];
+        assert_eq!(repeat, Ok(Enqueued::Repeated { marks, answer }));
+        journal.close().await;
+    }
+    let journal = open(folder.path());
+    store(&journal, marked("c", "new")).await;
+    let leases = take(&journal, "crm", 9).await;
+    assert_eq!(events(&leases), ["a", "c"]);
+    assert_eq!(leases[0].body, event("a", "crm").body);
+    assert_eq!(journal.count(&in_state(State::Buried)).await, Ok(1));
+    let replay = Change::Replay {
+        due_ms: NOW,
+        force: false,
+    };
+    let aside = in_state(State::Buried);
+    let replayed = journal.change(&aside, replay, 9, NOW);
+    assert_eq!(replayed.await, Ok(1));
+    assert_eq!(take(&journal, "mail", 9).await[0].attempt, 2);
+    journal.close().await;
+    crate::crash::sound(folder.path());
+}
+
+/// The name under which a mark lies in the file.
+fn named(route: &str, key: &str) -> [u8; 16] {
+    let length = u64::try_from(route.len()).unwrap().to_le_bytes();
+    let text = [&length, route.as_bytes(), key.as_bytes()].concat();
+    let whole = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
+    whole.as_ref()[..16].try_into().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_given_back_stays_so_when_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let claimed = |id: &str| {
+        let mut claimed = marked(id, "k");
+        claimed.marks[0].after_success = true;
+        claimed
+    };
+    store(&journal, claimed("a")).await;
+    let lease = take(&journal, "crm", 1).await.remove(0);
+    let bury = Settlement::Bury {
+        reason: reason("refused"),
+        progress: Some(Bytes::from_static(b"half")),
+    };
+    assert_eq!(journal.settle(lease.id, 1, bury, NOW).await, Ok(true));
+    journal.close().await;
+    let journal = open(folder.path());
+    store(&journal, claimed("b")).await;
+    journal.close().await;
+    let journal = open(folder.path());
+    let force = Change::Replay {
+        due_ms: NOW,
+        force: true,
+    };
+    let aside = in_state(State::Buried);
+    assert_eq!(journal.change(&aside, force, 9, NOW).await, Ok(1));
+    let leases = take(&journal, "crm", 9).await;
+    assert_eq!(events(&leases), ["a", "b"]);
+    assert_eq!(leases[0].progress, Some(Bytes::from_static(b"half")));
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn what_was_leased_for_a_storer_who_has_gone_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    for n in 0..20 {
+        let mut first = once(&format!("e{n}"), "crm");
+        first.duties[0].leased_until_ms = Some(UNTIL);
+        let mut left = Box::pin(journal.enqueue(first, NOW));
+        assert!(futures_util::poll!(&mut left).is_pending());
+        drop(left);
+    }
+    // What is given back is written after what was asked before.
+    assert_eq!(journal.probe().await, Ok(()));
+    assert_eq!(journal.probe().await, Ok(()));
+    assert_eq!(journal.count(&in_state(State::Waiting)).await, Ok(20));
+    assert_eq!(take(&journal, "crm", 1).await[0].attempt, 1);
     journal.close().await;
 }

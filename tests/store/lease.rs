@@ -62,6 +62,7 @@ pub(crate) async fn settled(queue: &impl Queue) {
             Settlement::Retry {
                 due_ms: late,
                 reason: reason("status"),
+                progress: None,
             },
             State::Waiting,
             late,
@@ -70,6 +71,7 @@ pub(crate) async fn settled(queue: &impl Queue) {
         (
             Settlement::Unknown {
                 reason: reason("broke_off"),
+                progress: None,
             },
             State::Unknown,
             NOW + 1,
@@ -78,6 +80,7 @@ pub(crate) async fn settled(queue: &impl Queue) {
         (
             Settlement::Bury {
                 reason: reason("refused"),
+                progress: None,
             },
             State::Buried,
             NOW + 1,
@@ -191,6 +194,7 @@ pub(crate) async fn order(queue: &impl Queue) {
     let retry = Settlement::Retry {
         due_ms: NOW + 100,
         reason: reason("status"),
+        progress: None,
     };
     assert_eq!(queue.settle(first[0].id, 1, retry, NOW).await, Ok(true));
     assert!(take(queue, "crm", 9).await.is_empty());
@@ -220,11 +224,13 @@ pub(crate) async fn order_aside(queue: &impl Queue) {
     store(queue, ordered("a4", "crm", "a")).await;
     let bury = Settlement::Bury {
         reason: reason("refused"),
+        progress: None,
     };
     let first = take(queue, "crm", 9).await.remove(0);
     assert_eq!(queue.settle(first.id, 1, bury, NOW).await, Ok(true));
     let unknown = Settlement::Unknown {
         reason: reason("broke_off"),
+        progress: None,
     };
     let second = take(queue, "crm", 9).await.remove(0);
     assert_eq!(second.event, "a2");
@@ -244,6 +250,7 @@ pub(crate) async fn order_replayed(queue: &impl Queue) {
     let first = take(queue, "crm", 9).await.remove(0);
     let bury = Settlement::Bury {
         reason: reason("refused"),
+        progress: None,
     };
     assert_eq!(queue.settle(first.id, 1, bury, NOW).await, Ok(true));
     let second = take(queue, "crm", 9).await.remove(0);

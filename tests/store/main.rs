@@ -9,9 +9,11 @@
 )]
 
 mod change;
+mod claim;
 mod contract;
 mod crash;
 mod file;
+mod keep;
 mod lease;
 mod model;
 mod support;
@@ -68,5 +70,17 @@ promises! {
     crate::change::under_way => an_attempt_under_way_is_left_alone,
     crate::change::oldest => at_most_so_many_are_changed_the_oldest_first,
     crate::change::sweep => what_was_kept_long_enough_is_forgotten,
+    crate::claim::batches => a_batch_is_stored_whole_or_not_at_all,
+    crate::claim::twice => of_two_marks_with_one_key_the_first_counts,
+    crate::claim::seen_only => what_was_seen_is_told_without_storing,
+    crate::claim::given_back => a_mark_is_given_back_when_its_event_is_given_up,
+    crate::claim::taken_again => a_replay_takes_its_marks_again,
+    crate::claim::leased => a_storer_may_take_the_first_attempt,
+    crate::claim::progress => what_was_got_done_is_handed_to_the_next,
+    crate::claim::withdrawn => what_is_withdrawn_is_as_if_it_had_not_come,
+    crate::keep::values => a_value_is_kept_for_its_time,
+    crate::keep::with_event => what_comes_with_an_event_is_kept_with_it,
+    crate::keep::listed => what_is_kept_is_listed_by_key,
+    crate::keep::tallies => a_counter_counts_until_its_end,
     crate::change::sweep_shared => a_body_stays_as_long_as_it_is_owed,
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use pintle::store::{
-    Change, Delivery, DeliveryId, Duty, Event, Filter, Journal, Lease, Mark, Memory, Queue,
-    Retention, STATES, Settlement,
+    Change, Delivery, DeliveryId, Duty, Enqueued, Event, Filter, Journal, Keep, Mark, Memory,
+    Queue, Retention, STATES, Settlement,
 };
 use proptest::prelude::*;
 
@@ -11,11 +11,14 @@ use crate::support::{NOW, open, reason};
 
 const TARGETS: [&str; 2] = ["crm", "mail"];
 
+/// Target, order key, how much later, whether it does harm twice, and for how long it is leased.
+type Owed = (usize, Option<u8>, i64, bool, Option<i64>);
+
 #[derive(Debug, Clone)]
 enum Step {
     Enqueue {
-        mark: Option<(u8, u8)>,
-        duties: Vec<(usize, Option<u8>, i64, bool)>,
+        marks: Vec<(u8, u8, bool)>,
+        duties: Vec<Owed>,
     },
     Lease {
         target: usize,
@@ -26,6 +29,17 @@ enum Step {
         which: usize,
         how: u8,
         later_ms: i64,
+        progress: Option<u8>,
+    },
+    Progress {
+        which: usize,
+        progress: u8,
+    },
+    Seen,
+    Keep,
+    Tally {
+        key: u8,
+        for_ms: i64,
     },
     Change {
         state: Option<usize>,
@@ -44,9 +58,15 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let duty = (0..2usize, prop::option::of(0..3u8), 0..40i64, any::<bool>());
+    let duty = (
+        0..2usize,
+        prop::option::of(0..3u8),
+        0..40i64,
+        any::<bool>(),
+        prop::option::of(1..40i64),
+    );
     let enqueue = (
-        prop::option::of((0..4u8, 0..2u8)),
+        prop::collection::vec((0..6u8, 0..2u8, any::<bool>()), 0..4),
         prop::collection::vec(duty, 1..3),
     );
     let change = (
@@ -56,11 +76,17 @@ fn step() -> impl Strategy<Value = Step> {
         0..6usize,
     );
     prop_oneof![
-        4 => enqueue.prop_map(|(mark, duties)| Step::Enqueue { mark, duties }),
+        4 => enqueue.prop_map(|(marks, duties)| Step::Enqueue { marks, duties }),
         4 => (0..2usize, 0..5usize, 1..40i64)
             .prop_map(|(target, max, for_ms)| Step::Lease { target, max, for_ms }),
-        6 => (0..8usize, 0..4u8, 0..40i64)
-            .prop_map(|(which, how, later_ms)| Step::Settle { which, how, later_ms }),
+        6 => (0..8usize, 0..5u8, 0..40i64, prop::option::of(any::<u8>())).prop_map(
+            |(which, how, later_ms, progress)| Step::Settle { which, how, later_ms, progress }
+        ),
+        1 => (0..8usize, any::<u8>())
+            .prop_map(|(which, progress)| Step::Progress { which, progress }),
+        1 => Just(Step::Seen),
+        1 => Just(Step::Keep),
+        1 => (0..3u8, 1..60i64).prop_map(|(key, for_ms)| Step::Tally { key, for_ms }),
         2 => change.prop_map(|(state, target, replay, max)|
             Step::Change { state, target, replay, max }),
         1 => (0..60i64, 0..60i64)
@@ -71,28 +97,41 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn made(number: usize, now_ms: i64, step: &Step) -> Event {
-    let Step::Enqueue { mark, duties } = step else {
+    let Step::Enqueue { marks, duties } = step else {
         panic!("not an event: {step:?}");
     };
-    let duty = |(target, order, later_ms, is_once): &(usize, Option<u8>, i64, bool)| Duty {
+    let duty = |(target, order, later_ms, is_once, for_ms): &Owed| Duty {
         target: TARGETS[*target].to_owned(),
         order: order.map(|order| format!("o{order}")),
         due_ms: now_ms + later_ms,
         is_once: *is_once,
+        leased_until_ms: for_ms.map(|for_ms| now_ms + for_ms),
+    };
+    let mark = |(key, digest, after_success): &(u8, u8, bool)| Mark {
+        key: format!("k{key}"),
+        digest: [*digest; 32],
+        answer: Bytes::from(format!("a{number}")),
+        until_ms: now_ms + 25 + 10 * i64::from(*key),
+        after_success: *after_success,
     };
     Event {
         id: format!("e{number}"),
         route: "r".to_owned(),
-        mark: mark.map(|(key, digest)| Mark {
-            key: format!("k{key}"),
-            digest: [digest; 32],
-            answer: Bytes::from(format!("a{number}")),
-            until_ms: now_ms + 25,
-        }),
+        marks: marks.iter().map(mark).collect(),
         content_type: "text/plain".to_owned(),
         body: Bytes::from(format!("b{number}")),
         received_ms: now_ms,
         duties: duties.iter().map(duty).collect(),
+        keeps: vec![kept(number, now_ms)],
+    }
+}
+
+fn kept(number: usize, now_ms: i64) -> Keep {
+    Keep {
+        space: "s".to_owned(),
+        key: format!("k{}", number % 5),
+        value: Bytes::from(format!("v{number}")),
+        until_ms: now_ms + 30,
     }
 }
 
@@ -123,16 +162,14 @@ struct World {
     now_ms: i64,
     ids: Ids,
     /// The newest first.
-    leases: Vec<Lease>,
+    leases: Vec<(DeliveryId, u32)>,
 }
 
 impl World {
     async fn act(&mut self, number: usize, step: Step) {
         match step {
             Step::Enqueue { .. } => {
-                let event = made(number, self.now_ms, &step);
-                let ours = self.memory.enqueue(event.clone(), self.now_ms).await;
-                assert_eq!(ours, self.journal.enqueue(event, self.now_ms).await);
+                self.enqueue(made(number, self.now_ms, &step)).await;
             }
             Step::Lease {
                 target,
@@ -143,7 +180,25 @@ impl World {
                 which,
                 how,
                 later_ms,
-            } => self.settle(which, how, later_ms).await,
+                progress,
+            } => self.settle(which, how, later_ms, progress).await,
+            Step::Progress { which, progress } => self.progress(which, progress).await,
+            Step::Keep => {
+                let keep = kept(number, self.now_ms);
+                let ours = self.memory.keep(keep.clone(), self.now_ms).await;
+                assert_eq!(ours, self.journal.keep(keep, self.now_ms).await);
+            }
+            Step::Tally { key, for_ms } => {
+                let (key, now_ms) = (key.to_string(), self.now_ms);
+                let ours = self.memory.tally("s", &key, now_ms + for_ms, now_ms);
+                let theirs = self.journal.tally("s", &key, now_ms + for_ms, now_ms);
+                assert_eq!(ours.await, theirs.await);
+            }
+            Step::Seen => {
+                let keys: Vec<String> = (0..6).map(|key| format!("k{key}")).collect();
+                let ours = self.memory.seen("r", &keys, self.now_ms).await;
+                assert_eq!(ours, self.journal.seen("r", &keys, self.now_ms).await);
+            }
             Step::Change {
                 state,
                 target,
@@ -174,6 +229,24 @@ impl World {
         }
     }
 
+    async fn enqueue(&mut self, event: Event) {
+        let ours = self.memory.enqueue(event.clone(), self.now_ms).await;
+        let theirs = self.journal.enqueue(event, self.now_ms).await;
+        match (ours.unwrap(), theirs.unwrap()) {
+            (Enqueued::Stored { leased: ours }, Enqueued::Stored { leased: mut theirs }) => {
+                self.compare().await;
+                for (our, their) in ours.iter().zip(&mut theirs) {
+                    assert_eq!(self.ids.theirs(our.id), their.id);
+                    their.id = our.id;
+                }
+                assert_eq!(ours, theirs);
+                let leases = ours.into_iter().map(|one| (one.id, 1));
+                self.leases.splice(0..0, leases);
+            }
+            (ours, theirs) => assert_eq!(ours, theirs),
+        }
+    }
+
     async fn lease(&mut self, target: &str, max: usize, for_ms: i64) {
         let until_ms = self.now_ms + for_ms;
         let ours = self.memory.lease(target, max, until_ms, self.now_ms).await;
@@ -184,24 +257,38 @@ impl World {
             their.id = our.id;
         }
         assert_eq!(ours, theirs);
+        let ours = ours.into_iter().map(|one| (one.id, one.attempt));
         self.leases.splice(0..0, ours);
     }
 
-    async fn settle(&mut self, which: usize, how: u8, later_ms: i64) {
-        let Some(lease) = self.leases.get(which) else {
+    async fn progress(&mut self, which: usize, progress: u8) {
+        let Some((id, attempt)) = self.leases.get(which).copied() else {
             return;
         };
-        let (settlement, now_ms) = (settlement(how, self.now_ms + later_ms), self.now_ms);
-        let id = self.ids.theirs(lease.id);
+        let (progress, theirs) = (Bytes::from(vec![progress]), self.ids.theirs(id));
         let ours = self
             .memory
-            .settle(lease.id, lease.attempt, settlement.clone(), now_ms)
-            .await;
+            .progress(id, attempt, progress.clone(), self.now_ms);
         let theirs = self
             .journal
-            .settle(id, lease.attempt, settlement, now_ms)
-            .await;
-        assert_eq!(ours, theirs);
+            .progress(theirs, attempt, progress, self.now_ms);
+        assert_eq!(ours.await, theirs.await);
+    }
+
+    async fn settle(&mut self, which: usize, how: u8, later_ms: i64, progress: Option<u8>) {
+        let Some((id, attempt)) = self.leases.get(which).copied() else {
+            return;
+        };
+        let progress = progress.map(|byte| Bytes::from(vec![byte; 3]));
+        let settlement = settlement(how, self.now_ms + later_ms, progress);
+        let theirs = self.ids.theirs(id);
+        let ours = self
+            .memory
+            .settle(id, attempt, settlement.clone(), self.now_ms);
+        let theirs = self
+            .journal
+            .settle(theirs, attempt, settlement, self.now_ms);
+        assert_eq!(ours.await, theirs.await);
     }
 
     async fn compare(&mut self) {
@@ -214,6 +301,13 @@ impl World {
             their.id = our.id;
         }
         assert_eq!(ours, theirs);
+        let ours = self.memory.kept_list("s", None, 9, self.now_ms).await;
+        let theirs = self.journal.kept_list("s", None, 9, self.now_ms).await;
+        assert_eq!(ours, theirs);
+        for key in ["0", "1", "2"] {
+            let ours = self.memory.tallied("s", key, self.now_ms).await;
+            assert_eq!(ours, self.journal.tallied("s", key, self.now_ms).await);
+        }
         for target in TARGETS {
             let ours = self.memory.next_due(target).await;
             assert_eq!(ours, self.journal.next_due(target).await);
@@ -241,13 +335,18 @@ async fn run(steps: Vec<Step>) {
     world.journal.close().await;
 }
 
-fn settlement(how: u8, due_ms: i64) -> Settlement {
+fn settlement(how: u8, due_ms: i64, progress: Option<Bytes>) -> Settlement {
     let reason = reason("status");
     match how {
         0 => Settlement::Done,
-        1 => Settlement::Retry { due_ms, reason },
-        2 => Settlement::Unknown { reason },
-        _ => Settlement::Bury { reason },
+        1 => Settlement::Retry {
+            due_ms,
+            reason,
+            progress,
+        },
+        2 => Settlement::Unknown { reason, progress },
+        3 => Settlement::Withdraw,
+        _ => Settlement::Bury { reason, progress },
     }
 }
 

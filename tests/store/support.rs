@@ -32,11 +32,12 @@ pub(crate) fn event(id: &str, target: &str) -> Event {
     Event {
         id: id.to_owned(),
         route: "leads".to_owned(),
-        mark: None,
+        marks: Vec::new(),
         content_type: "application/json".to_owned(),
         body: Bytes::from(format!("{{\"id\":\"{id}\"}}")),
         received_ms: NOW,
         duties: vec![duty(target)],
+        keeps: Vec::new(),
     }
 }
 
@@ -46,6 +47,7 @@ pub(crate) fn duty(target: &str) -> Duty {
         order: None,
         due_ms: NOW,
         is_once: false,
+        leased_until_ms: None,
     }
 }
 
@@ -66,17 +68,21 @@ pub(crate) fn once(id: &str, target: &str) -> Event {
 /// The same, with a mark for an hour.
 pub(crate) fn marked(id: &str, key: &str) -> Event {
     let mut event = event(id, "crm");
-    event.mark = Some(Mark {
+    event.marks.push(Mark {
         key: key.to_owned(),
         digest: [7; 32],
         answer: Bytes::from(format!("answer to {id}")),
         until_ms: NOW + HOUR,
+        after_success: false,
     });
     event
 }
 
 pub(crate) async fn store(queue: &impl Queue, event: Event) {
-    assert_eq!(queue.enqueue(event, NOW).await.unwrap(), Enqueued::Stored);
+    assert_eq!(
+        queue.enqueue(event, NOW).await.unwrap(),
+        Enqueued::Stored { leased: vec![] }
+    );
 }
 
 /// Takes what is due now.

@@ -70,7 +70,7 @@ impl Reply {
 }
 
 /// The answer of a name; `None` where the route has none of that name.
-pub fn shape(
+pub(super) fn shape(
     replies: &Replies,
     name: &str,
     means: &Means<'_>,

@@ -132,19 +132,22 @@ impl Ledger {
             Looked::New(fresh) => fresh,
             Looked::Known(became) => return Ok(became),
         };
-        self.reserve(event)?;
+        let rows = event.duties.len() + event.marks.len() + event.keeps.len();
+        self.reserve(rows, event.bytes())?;
         self.mark(event, &fresh, self.ids.next)?;
+        for keep in &event.keeps {
+            self.put(keep)?;
+        }
         let leased = self.store(event)?;
         Ok(Enqueued::Stored { leased })
     }
 
-    /// Whether there is room for an event.
-    fn reserve(&mut self, event: &Event) -> Acted<()> {
+    /// Whether there is room for rows and what is in them.
+    pub(super) fn reserve(&mut self, rows: usize, bytes: usize) -> Acted<()> {
         if self.log_pages() > LOG_PAGES_MAX {
             return Err(Fault::Refused(StoreFailure::Crowded));
         }
-        let rows = event.duties.len().saturating_add(event.marks.len());
-        let bytes = event.bytes().saturating_add(rows.saturating_mul(ROW_BYTES));
+        let bytes = bytes.saturating_add(rows.saturating_mul(ROW_BYTES));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let held_bytes = self.held_bytes.saturating_add(bytes);
         if held_bytes > self.bytes_max {

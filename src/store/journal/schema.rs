@@ -198,4 +198,22 @@ CREATE TABLE progress(
     id INTEGER PRIMARY KEY,
     progress BLOB NOT NULL
 );
+CREATE TABLE keeps(
+    id INTEGER PRIMARY KEY,
+    until_ms INTEGER NOT NULL,
+    space TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    UNIQUE (space, key)
+);
+CREATE INDEX by_end ON keeps(until_ms);
+CREATE TABLE counters(
+    id INTEGER PRIMARY KEY,
+    until_ms INTEGER NOT NULL,
+    space TEXT NOT NULL,
+    key TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    UNIQUE (space, key)
+);
+CREATE INDEX by_turn ON counters(until_ms);
 ";
