@@ -1,6 +1,7 @@
 //! The admin listener: whether the process lives, whether it can serve, and what it owes.
 
 mod deliveries;
+mod kept;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -50,6 +51,14 @@ impl Admin {
             let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
             let asked = (rest, head.uri.query().unwrap_or_default());
             return deliveries::answer(&inbound, method, asked, body).await;
+        }
+        if let Some(rest) = path
+            .strip_prefix("/kept")
+            .filter(|_| *method == Method::GET)
+        {
+            let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
+            let asked = (rest, head.uri.query().unwrap_or_default());
+            return kept::answer(&inbound, asked).await;
         }
         let reply = match path {
             "/" => text(INDEX),

@@ -1,8 +1,8 @@
 //! The running process: what a [`Config`] becomes, how it is reloaded, how it ends.
 
+mod bridge;
 mod reload;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,13 +18,11 @@ pub use reload::{Reloaded, watch};
 
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::config::{Config, InboundOptions};
-use crate::delivery::{self, Delivery, RouteTarget, Target};
-use crate::inbound::{self, Drift, Inbound, Opener, Senders};
-use crate::outbound::{self, Account, AccountOptions, Outbound};
+use crate::config::Config;
+use crate::inbound::{self, Inbound};
+use crate::outbound::{self, Account, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
-use crate::runner::{Parties, Runner};
-use crate::store::{Journal, OpenFault, Queue as _};
+use crate::store::{Journal, OpenFault};
 
 /// Why the process does not start.
 #[derive(Debug, Error)]
@@ -119,19 +117,19 @@ impl App {
             files: config.files.clone(),
         };
         let options = config.inbound.take();
-        let openers = openers(&config);
+        let openers = bridge::openers(&config);
         let default_account = config.default_account.clone();
         let drain_max = config.drain;
         let outbound = build(config, None, (&clock, &tasks.background));
         let outbound = Arc::new(ArcSwap::from_pointee(outbound));
         let inbound = options.zip(store).map(|(options, store)| {
-            let parts = Parts {
+            let parts = bridge::Parts {
                 openers,
                 default_account,
                 store,
                 outbound: Arc::clone(&outbound),
             };
-            let built = build_inbound(options, parts, None, (&clock, &tasks));
+            let built = bridge::build(options, parts, None, (&clock, &tasks));
             Arc::new(ArcSwap::from_pointee(built))
         });
         let app = Self {
@@ -184,7 +182,7 @@ impl App {
             let door = Door::new(service, options, serving.clone());
             let listening = server::serve(bound, door, serving.clone(), self.drain.clone());
             serving.spawn(listening);
-            let sweeping = sweep(Arc::clone(inbound), self.clock.clone());
+            let sweeping = bridge::sweep(Arc::clone(inbound), self.clock.clone());
             self.tasks
                 .background
                 .spawn(self.drain.clone().run_until_cancelled_owned(sweeping));
@@ -251,136 +249,6 @@ fn bound(config: &Config, bound: [Option<&Bound>; 3]) -> Vec<(server::Options, S
         .collect()
 }
 
-/// What opens sealed pushes, taken from the accounts.
-fn openers(config: &Config) -> BTreeMap<String, Opener> {
-    let opener = |account: &AccountOptions| Opener {
-        sealing: account.sealing.clone(),
-        keys: account.keys.clone(),
-    };
-    config
-        .accounts
-        .iter()
-        .map(|account| (account.name.clone(), opener(account)))
-        .collect()
-}
-
-/// What the inbound path takes from elsewhere.
-struct Parts {
-    openers: BTreeMap<String, Opener>,
-    default_account: String,
-    store: Arc<Journal>,
-    outbound: Arc<ArcSwap<Outbound>>,
-}
-
-/// Makes the inbound path of a configuration. Receivers that did not change go on as they are.
-fn build_inbound(
-    options: InboundOptions,
-    parts: Parts,
-    before: Option<&Inbound>,
-    (clock, tasks): (&Clock, &Tasks),
-) -> Inbound {
-    let Parts {
-        openers,
-        default_account,
-        store,
-        outbound,
-    } = parts;
-    let runner = before.map_or_else(
-        || {
-            let parties = Parties::new(options.parties.clone(), tasks.background.clone());
-            Arc::new(Runner {
-                outbound,
-                parties: match &options.stand_in {
-                    None => parties,
-                    Some(stand_in) => parties.with_stand_in(stand_in.clone()),
-                },
-                clock: clock.clone(),
-                witness: options.witness.clone(),
-            })
-        },
-        |before| Arc::clone(&before.runner),
-    );
-    // Routes are read anew each time, so that only receivers alone can go on as they are.
-    let known = before.filter(|before| {
-        let targets = before.delivery.targets().filter_map(Target::options);
-        options.flows.is_empty()
-            && before.routes.is_empty()
-            && targets.eq(options.receivers.iter())
-    });
-    let routes = options.flows.iter().map(|flow| Arc::clone(&flow.running));
-    let routes: Vec<_> = routes.collect();
-    let delivery = known.map_or_else(
-        || {
-            let means = delivery::Means {
-                store: Arc::clone(&store),
-                clock: clock.clone(),
-                tasks: tasks.delivering.clone(),
-            };
-            let targets = options.receivers.into_iter();
-            let targets = targets.map(|options| Target::new(options, &tasks.background));
-            let flows = options.flows.into_iter().map(|flow| {
-                let route = RouteTarget {
-                    running: flow.running,
-                    runner: Arc::clone(&runner),
-                };
-                Target::route(route, flow.retry, flow.attempts_max)
-            });
-            let targets = targets.chain(flows);
-            Arc::new(Delivery::new(targets.collect(), &means))
-        },
-        |before| Arc::clone(&before.delivery),
-    );
-    let senders = before.map_or_else(
-        || Arc::new(Senders::new(options.failures_max)),
-        |before| Arc::clone(&before.senders),
-    );
-    let trouble = before.map(|before| Arc::clone(&before.trouble));
-    let watched = routes.iter().filter(|running| running.flow.watches_drift);
-    let drifts = watched.map(|running| {
-        let name = running.flow.name.clone();
-        // What was learned stays learned, as long as the route reads the same.
-        let known = before.and_then(|before| before.drifts.get(&name).cloned());
-        let same = before.is_some_and(|before| {
-            let mut before = before.routes.iter();
-            before.any(|before| Arc::ptr_eq(&before.flow, &running.flow))
-        });
-        let drift = known.filter(|_| same);
-        (name, drift.unwrap_or_else(|| Arc::new(Drift::new(&running.flow))))
-    });
-    let drifts = drifts.collect();
-    Inbound {
-        drifts,
-        trouble: trouble.unwrap_or_default(),
-        runner,
-        routes,
-        hooks: options.hooks,
-        accounts: openers,
-        default_account,
-        store,
-        delivery,
-        senders,
-        url: options.url,
-        proxies: options.proxies,
-        clock: clock.clone(),
-        retention: options.retention,
-        body_bytes_max: usize::try_from(options.listener.limits.body_bytes_max)
-            .unwrap_or(usize::MAX),
-    }
-}
-
-/// Forgets what was kept long enough, for ever.
-async fn sweep(inbound: Arc<ArcSwap<Inbound>>, clock: Clock) {
-    loop {
-        let current = inbound.load_full();
-        let swept = current.store.sweep(current.retention, clock.now_ms()).await;
-        drop(current);
-        // As long as there is much to forget, it goes on at once.
-        if !matches!(swept, Ok(1..)) {
-            sleep(SWEEP_EVERY).await;
-        }
-    }
-}
-
 /// Makes the outbound path of a configuration. An account that did not change goes on with its
 /// token and its connections.
 fn build(
@@ -420,5 +288,3 @@ fn build(
         clock: clock.clone(),
     }
 }
-
-const SWEEP_EVERY: Duration = Duration::from_secs(10);

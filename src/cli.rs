@@ -4,6 +4,8 @@ mod check;
 mod demo;
 mod diff;
 mod explain;
+mod export;
+mod gateway;
 mod print;
 mod queue;
 mod routes;
@@ -74,8 +76,10 @@ enum Command {
         pintle test --folder routes --watch\n  pintle test --junit report.xml --cover-min 90")]
     Test(test::TestArguments),
     /// Tell what a changed route would have made of recorded pushes, field by field
-    #[command(after_help = "Ends with 0 where nothing changed, 1 where something did, 2 where it could not be told.\n\n\
-        Example:\n  pintle diff --from lendswift.jsonl routes new-routes --ignore vars.received")]
+    #[command(
+        after_help = "Ends with 0 where nothing changed, 1 where something did, 2 where it could not be told.\n\n\
+        Example:\n  pintle diff --from lendswift.jsonl routes new-routes --ignore vars.received"
+    )]
     Diff(diff::DiffArguments),
     /// Tell step by step what a route makes of one push; makes no call
     #[command(after_help = "Examples:\n  pintle explain lendswift lead.json\n  \
@@ -98,6 +102,9 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle queue list --state buried\n  \
         pintle queue replay --state buried --route workflow.call_finished --yes")]
     Queue(queue::QueueArguments),
+    /// Write what a running gateway keeps as JSON lines: recorded pushes, records of consent
+    #[command(after_help = "Example:\n  pintle export recordings lendswift > lendswift.jsonl")]
+    Export(export::ExportArguments),
     /// Print the local endpoint as an OpenAPI 3.1 document
     #[command(after_help = "Example:\n  pintle openapi > pintle.openapi.json")]
     Openapi(ConfigArgument),
@@ -204,6 +211,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
+        Command::Export(arguments) => export::run(arguments).await,
         Command::Queue(arguments) => queue::run(arguments).await,
         Command::Openapi(config) => routes::openapi(&config),
     }

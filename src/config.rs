@@ -7,6 +7,7 @@
 mod account;
 mod files;
 mod flows;
+mod hooks;
 mod inbound;
 mod keyring;
 mod listener;
@@ -30,8 +31,8 @@ use crate::server;
 use crate::store::{self, Retention};
 pub use flows::FlowOptions;
 
-use crate::token::Pace;
 use crate::runner::Witness;
+use crate::token::Pace;
 use crate::upstream;
 use crate::yaml::{Fault, Faults, parse};
 

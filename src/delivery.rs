@@ -157,10 +157,7 @@ async fn lease<Q: Queue>(
     }
     let now_ms = means.clock.now_ms();
     let until_ms = now_ms.saturating_add(attempt::lease_ms(target.timeout));
-    let leased = means
-        .store
-        .lease(&target.name, max, until_ms, now_ms)
-        .await;
+    let leased = means.store.lease(&target.name, max, until_ms, now_ms).await;
     if let Err(failure) = &leased {
         tracing::warn!(receiver = target.name, %failure, "nothing can be leased");
     }

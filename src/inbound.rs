@@ -5,10 +5,12 @@
 //! stored comes out of a [`Proven`], which only `crypto` makes. Absent: delivering, which is
 //! [`crate::delivery`]'s.
 
+mod answer;
 mod drift;
 mod find;
 mod flow;
 mod once;
+mod recording;
 mod sender;
 mod told;
 mod trouble;
@@ -30,8 +32,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 pub use drift::{Change, Drift};
-pub use flow::CONSENT;
 pub use find::{Callback, Hook, HookOf, Hooks};
+pub use flow::CONSENT;
 pub use sender::{Senders, TrustedProxies};
 pub use told::Local;
 pub use trouble::Trouble;
@@ -46,8 +48,8 @@ use crate::mapping::Scope;
 use crate::message::{Body, Peer, RequestId};
 use crate::outbound::{Answer, Call};
 use crate::policy::{Direction, Sealer, SealingChoice};
-use crate::store::{Duty, Enqueued, Event, Journal, Queue as _, Retention};
 use crate::runner::{Runner, Running};
+use crate::store::{Duty, Enqueued, Event, Journal, Queue as _, Retention};
 use crate::telemetry::{Record, Stage};
 
 /// Everything that the inbound path needs.
@@ -219,7 +221,9 @@ impl Inbound {
             .then(|| self.opened((hook, opener), &mut head.headers.clone(), body))
             .and_then(|opened| opened.ok().flatten());
         // Only for a proof that stands in the body, where that is no JSON.
-        let document = hook.reads_document.and_then(|format| self.read(format, head, body));
+        let document = hook
+            .reads_document
+            .and_then(|format| self.read(format, head, body));
         let evidence = Evidence {
             method: &head.method,
             url: &url,
@@ -304,8 +308,8 @@ impl Inbound {
         if head.headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::Malformed("it has a content coding".into()));
         }
-        let document: Value =
-            serde_json::from_slice(&body).map_err(|_| Failure::Malformed("it is not JSON".into()))?;
+        let document: Value = serde_json::from_slice(&body)
+            .map_err(|_| Failure::Malformed("it is not JSON".into()))?;
         let scope = Scope {
             body: &document,
             headers: &head.headers,
@@ -329,7 +333,12 @@ impl Inbound {
         Ok(Event {
             id: format!("evt_{}", RequestId::fresh()),
             route: callback.entry.name.clone(),
-            marks: vec![once::mark(&callback.webhook, &scope, (account, &body), now_ms)],
+            marks: vec![once::mark(
+                &callback.webhook,
+                &scope,
+                (account, &body),
+                now_ms,
+            )],
             keeps: Vec::new(),
             content_type: content_type.unwrap_or("application/json").to_owned(),
             received_ms: now_ms,

@@ -15,8 +15,8 @@ pub mod template;
 
 pub use document::Document;
 pub use expr::Halt;
-pub use line::Line;
 pub use function::{Function, Kind, Moment, Pipeline, Table, Tables};
+pub use line::Line;
 pub use path::{Fuel, Nodes, OutOfFuel, Path, PathFault, Root};
 pub use pick::{NotJson, Scalar, pick};
 pub use scope::{Scope, ScopeQuery};

@@ -20,7 +20,7 @@ pub use hours::{Hours, Opening};
 pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
 pub use named::Named;
-pub use proof::{OF_ROUTE, HandshakeRule, HmacRule, MissingSecret, Proof, Rule};
+pub use proof::{HandshakeRule, HmacRule, MissingSecret, OF_ROUTE, Proof, Rule};
 pub(crate) use sealing::read_choice as read_sealing;
 pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};

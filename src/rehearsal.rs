@@ -152,7 +152,9 @@ impl Stage {
         let seals = seals(setting).ok_or_else(|| machine(&"the sealing `airudder` is missing"))?;
         let mut options = Options::local(free);
         options.seals = Some(seals);
-        let sandbox = Sandbox::start(options).await.map_err(|error| machine(&error))?;
+        let sandbox = Sandbox::start(options)
+            .await
+            .map_err(|error| machine(&error))?;
         sandbox.answer_nothing_else();
         let mut config = load(setting, &folder, &sandbox.url())?;
         let base = BaseUrl::parse(&sandbox.url()).map_err(|error| machine(&error))?;
@@ -258,7 +260,11 @@ impl Stage {
 
     /// The lines of a route that were used so far.
     pub fn used_lines(&self, route: &str) -> Vec<usize> {
-        let flow = self.catalogue.flows().iter().find(|flow| flow.name == route);
+        let flow = self
+            .catalogue
+            .flows()
+            .iter()
+            .find(|flow| flow.name == route);
         let lines = flow.map(|flow| flow.lines()).unwrap_or_default();
         let used = lines.into_iter().filter(|(_, is_used)| *is_used);
         used.map(|(line, _)| line).collect()
@@ -311,7 +317,11 @@ impl Stage {
             });
             if !is_busy {
                 let state = listed.first().map(|delivery| delivery.state);
-                let word = |state| crate::store::STATES.iter().find(|(_, known)| *known == state);
+                let word = |state| {
+                    crate::store::STATES
+                        .iter()
+                        .find(|(_, known)| *known == state)
+                };
                 return Ok(state.and_then(word).map(|(word, _)| *word));
             }
             if Instant::now() > until {
@@ -326,7 +336,10 @@ impl Stage {
             return Vec::new();
         };
         let space = crate::inbound::CONSENT;
-        let listed = inbound.store.kept_list(space, None, 1000, self.clock.now_ms()).await;
+        let listed = inbound
+            .store
+            .kept_list(space, None, 1000, self.clock.now_ms())
+            .await;
         let listed = listed.unwrap_or_default().into_iter();
         listed
             .filter_map(|kept| Some((kept.key, serde_json::from_slice(&kept.value).ok()?)))
@@ -372,12 +385,17 @@ async fn send(to: &Upstream, push: &Push) -> Result<Answered, String> {
     *request.headers_mut() = push.headers.clone();
     if !push.body.is_empty() || push.method == Method::POST {
         let len = http::HeaderValue::from(push.body.len());
-        request.headers_mut().insert(http::header::CONTENT_LENGTH, len);
+        request
+            .headers_mut()
+            .insert(http::header::CONTENT_LENGTH, len);
     }
     let begun = std::sync::atomic::AtomicBool::new(false);
     let reply = ready.send(request, deadline, &begun).await;
     let (head, body) = reply.map_err(|failure| failure.to_string())?.into_parts();
-    let body = body.read(BODY_MAX).await.map_err(|fault| fault.to_string())?;
+    let body = body
+        .read(BODY_MAX)
+        .await
+        .map_err(|fault| fault.to_string())?;
     Ok(Answered {
         status: head.status,
         headers: head.headers,
@@ -404,7 +422,9 @@ fn load(setting: &Setting, folder: &Path, platform: &str) -> Result<Config, NotS
     });
     if let Value::Object(settings) = &mut settings {
         for (key, path) in [("routes", &setting.routes), ("policies", &setting.policies)] {
-            let path = path.as_ref().and_then(|path| std::path::absolute(path).ok());
+            let path = path
+                .as_ref()
+                .and_then(|path| std::path::absolute(path).ok());
             if let Some(path) = path {
                 settings.insert(key.to_owned(), path.display().to_string().into());
             }

@@ -5,5 +5,5 @@ pub mod flow;
 pub mod openapi;
 
 pub(crate) use catalogue::SECRET;
-pub use flow::Flow;
 pub use catalogue::{Catalogue, Differing, Effect, Entry, Kind, Line, Once, StaticAnswer, Webhook};
+pub use flow::Flow;

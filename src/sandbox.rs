@@ -6,8 +6,8 @@
 
 mod body;
 mod callback;
-mod canned;
 mod callcenter;
+mod canned;
 mod cloud;
 mod control;
 mod exchange;

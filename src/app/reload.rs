@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{App, Parts, build, build_inbound, openers};
+use super::bridge::{self, Parts, openers};
+use super::{App, build};
 use crate::config::{self, Config, Signature};
 use crate::server::exchange_certificate;
 use crate::yaml::Fault;
@@ -50,7 +51,7 @@ impl App {
                 store: Arc::clone(&before.store),
                 outbound: Arc::clone(&self.outbound),
             };
-            let built = build_inbound(options, parts, Some(&before), (&self.clock, &self.tasks));
+            let built = bridge::build(options, parts, Some(&before), (&self.clock, &self.tasks));
             inbound.store(Arc::new(built));
         }
         Reloaded::Done { restart_for }

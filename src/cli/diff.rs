@@ -20,7 +20,7 @@ use crate::yaml::Faults;
 /// The options of `pintle diff`.
 #[derive(Debug, clap::Args)]
 pub(super) struct DiffArguments {
-    /// The recorded pushes, as `pintle recording export` writes them
+    /// The recorded pushes, as `pintle export recordings` writes them
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// The folder of the routes as they are
@@ -64,12 +64,19 @@ pub(super) fn run(arguments: &DiffArguments) -> ExitCode {
     let text = match std::fs::read_to_string(&arguments.from) {
         Ok(text) => text,
         Err(error) => {
-            print::error(&format!("cannot read {}: {error}", arguments.from.display()));
+            print::error(&format!(
+                "cannot read {}: {error}",
+                arguments.from.display()
+            ));
             return ExitCode::from(2);
         }
     };
     let mut found = Found::default();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (at, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         let Ok(push) = serde_json::from_str::<Value>(line) else {
             let file = arguments.from.display();
             print::error(&format!("{file}:{}: this line is no recorded push", at + 1));
@@ -78,7 +85,11 @@ pub(super) fn run(arguments: &DiffArguments) -> ExitCode {
         look(&push, (&old, &new), arguments, &mut found);
     }
     tell(&found, arguments);
-    if found.changed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if found.changed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn read(folder: &Path) -> Result<Catalogue, ()> {
@@ -93,8 +104,16 @@ fn read(folder: &Path) -> Result<Catalogue, ()> {
 }
 
 /// Makes one push of both versions, and notes where they differ.
-fn look(push: &Value, (old, new): (&Catalogue, &Catalogue), arguments: &DiffArguments, found: &mut Found) {
-    let name = push.get("route").and_then(Value::as_str).unwrap_or_default();
+fn look(
+    push: &Value,
+    (old, new): (&Catalogue, &Catalogue),
+    arguments: &DiffArguments,
+    found: &mut Found,
+) {
+    let name = push
+        .get("route")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let flow = |catalogue: &Catalogue| {
         let mut flows = catalogue.flows().iter();
         flows.find(|flow| flow.name == name).cloned()
@@ -107,14 +126,20 @@ fn look(push: &Value, (old, new): (&Catalogue, &Catalogue), arguments: &DiffArgu
     let (before, after) = (made(&before, push), made(&after, push));
     for difference in difference_of(&before, &after) {
         let field = general(&difference.at);
-        if arguments.ignore.iter().any(|ignored| field.starts_with(ignored.as_str())) {
+        if arguments
+            .ignore
+            .iter()
+            .any(|ignored| field.starts_with(ignored.as_str()))
+        {
             continue;
         }
         let changed = found.changed.entry((name.to_owned(), field)).or_default();
         changed.count += 1;
         if changed.samples.len() < arguments.samples {
             let side = |side: Option<String>| side.unwrap_or_else(|| "nothing".to_owned());
-            changed.samples.push((side(difference.expected), side(difference.seen)));
+            changed
+                .samples
+                .push((side(difference.expected), side(difference.seen)));
         }
     }
 }
@@ -125,7 +150,10 @@ fn made(flow: &Arc<Flow>, push: &Value) -> Value {
     let settings = flow.settings.iter().map(|(name, default)| {
         let given = push.get("settings").and_then(|settings| settings.get(name));
         let value = given.cloned().or_else(|| default.clone());
-        (name.clone(), value.unwrap_or_else(|| Value::from(format!("[{name}]"))))
+        (
+            name.clone(),
+            value.unwrap_or_else(|| Value::from(format!("[{name}]"))),
+        )
     });
     document.share("settings", &Arc::new(Value::Object(settings.collect())));
     let secrets = flow.secrets.iter();
@@ -134,7 +162,10 @@ fn made(flow: &Arc<Flow>, push: &Value) -> Value {
     if let Some(recorded) = push.get("document") {
         document.restore(recorded.clone());
     }
-    let moment = push.get("received_ms").and_then(Value::as_i64).unwrap_or_default();
+    let moment = push
+        .get("received_ms")
+        .and_then(Value::as_i64)
+        .unwrap_or_default();
     let moment = Moment::at_ms(moment);
     let planner = Planner {
         flow,
@@ -185,13 +216,19 @@ fn tell(found: &Found, arguments: &DiffArguments) {
     }
     for ((route, field), changed) in &found.changed {
         let of = found.pushes.get(route).copied().unwrap_or_default();
-        print::line(&format!("{route}: {field} differs in {} of {of}", changed.count));
+        print::line(&format!(
+            "{route}: {field} differs in {} of {of}",
+            changed.count
+        ));
         for (old, new) in &changed.samples {
             print::line(&format!("  old  {old}\n  new  {new}"));
         }
     }
     for (route, count) in &found.missing {
-        print::line(&format!("{route}: {} of a route that one of the folders does not have", print::count(*count, "push")));
+        print::line(&format!(
+            "{route}: {} of a route that one of the folders does not have",
+            print::count(*count, "push")
+        ));
     }
     let total: usize = found.pushes.values().sum();
     print::line(&format!(

@@ -19,8 +19,8 @@ use crate::mapping::function::Moment;
 use crate::mapping::path::{Fuel, Root as _};
 use crate::mapping::scalar::as_text;
 use crate::route::Flow;
-use crate::route::flow::plan::{Planned, Planner, instant};
 use crate::route::flow::outline::{call, reply_value};
+use crate::route::flow::plan::{Planned, Planner, instant};
 use crate::route::flow::{Begins, Check, Reply, Step};
 use mask::Mask;
 
@@ -138,7 +138,10 @@ fn given(flow: &Flow, config: &Config) -> Arc<Value> {
         || {
             let defaults = flow.settings.iter().map(|(name, default)| {
                 let value = default.clone();
-                (name.clone(), value.unwrap_or_else(|| Value::from(format!("[{name}]"))))
+                (
+                    name.clone(),
+                    value.unwrap_or_else(|| Value::from(format!("[{name}]"))),
+                )
             });
             Arc::new(Value::Object(defaults.collect()))
         },
@@ -183,7 +186,13 @@ fn document(
     }
     document.put("body", read);
     document.put("headers", Value::Object(headers));
-    let query = codec::decode(Format::Form, None, None, arguments.query.as_bytes(), &Limits::default());
+    let query = codec::decode(
+        Format::Form,
+        None,
+        None,
+        arguments.query.as_bytes(),
+        &Limits::default(),
+    );
     document.put("query", query.map_err(|why| why.to_string())?);
     document.put(
         "push",
@@ -282,8 +291,15 @@ fn tell_checks(checks: &[Check], (planner, document): (&Planner<'_>, &Document),
         };
         let fails = holds(&check.given, true) && !holds(&check.unless, false);
         let word = check.reason.clone().unwrap_or_else(|| check.reply.clone());
-        let said = if fails { format!("fails: {word}") } else { "good".to_owned() };
-        told.say(format!("check {} (line {})", at + 1, check.line.number), said);
+        let said = if fails {
+            format!("fails: {word}")
+        } else {
+            "good".to_owned()
+        };
+        told.say(
+            format!("check {} (line {})", at + 1, check.line.number),
+            said,
+        );
         if fails && check.fault.is_none() {
             return;
         }
@@ -294,7 +310,11 @@ fn tell_step(step: &Step, parts: (&Planner<'_>, &Document), told: &mut Told) {
     let mut calls = Vec::new();
     call(step, parts, &mut calls);
     for mut made in calls {
-        let of = made.get("of").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let of = made
+            .get("of")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         if let Value::Object(members) = &mut made {
             members.shift_remove("of");
             members.retain(|_, value| !value.is_null());

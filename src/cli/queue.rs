@@ -3,21 +3,17 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Subcommand, ValueEnum};
-use http::{Method, Request};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{ConfigArgument, check, print};
-use crate::message::{Body, BodyFault};
+use super::gateway::Gateway;
+use super::{ConfigArgument, print};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct QueueArguments {
@@ -184,62 +180,17 @@ async fn try_run(arguments: QueueArguments) -> Result<(), String> {
     Ok(())
 }
 
-/// The gateway that runs.
-struct Gateway {
-    base: String,
-}
-
 impl Gateway {
-    fn find(named: Option<String>, config: &ConfigArgument) -> Result<Self, String> {
-        if let Some(base) = named {
-            let base = base.trim_end_matches('/').to_owned();
-            return Ok(Self { base });
-        }
-        let config = check::load(config).map_err(|_| String::new())?;
-        let address = config.admin.address.ok_or(
-            "the admin listener of the settings has no address: name one with --admin http://…",
-        )?;
-        Ok(Self {
-            base: format!("http://{address}"),
-        })
-    }
-
-    async fn ask(&self, method: Method, below: String, body: Bytes) -> Result<Bytes, String> {
-        let url = format!("{}/deliveries{below}", self.base);
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let request = Request::builder().method(method).uri(&url);
-        let request = request
-            .body(Full::new(body))
-            .map_err(|error| format!("{} is no URL: {error}", self.base))?;
-        let reply = client.request(request).await.map_err(|_| {
-            format!(
-                "no gateway answers at {}\n  start it (`pintle serve`), or name its admin \
-                 listener with --admin http://HOST:PORT",
-                self.base
-            )
-        })?;
-        let status = reply.status();
-        let fault = |error| BodyFault::Broken(Arc::new(error));
-        let body = Body::stream(reply.into_body().map_err(fault)).read(REPLY_MAX);
-        let body = body
-            .await
-            .map_err(|fault| format!("the answer broke off: {fault}"))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let why = ["error", "detail", "title"];
-        let why = why.into_iter().find_map(|name| told.get(name)?.as_str());
-        Err(match status.as_u16() {
-            404 => "there is no such delivery, or the gateway takes no pushes: `public` is not in \
-                    its settings"
-                .to_owned(),
-            _ => format!("the gateway says {status}: {}", why.unwrap_or("no reason")),
-        })
+    /// What stands below `/deliveries`.
+    async fn below(&self, method: Method, below: String, body: Bytes) -> Result<Bytes, String> {
+        let (reply, _) = self
+            .ask(method, &format!("/deliveries{below}"), body)
+            .await?;
+        Ok(reply)
     }
 
     async fn json(&self, method: Method, below: String, body: Bytes) -> Result<Value, String> {
-        let answer = self.ask(method, below, body).await?;
+        let answer = self.below(method, below, body).await?;
         serde_json::from_slice(&answer).map_err(|_| "the gateway's answer is not JSON".to_owned())
     }
 
@@ -291,7 +242,7 @@ impl Gateway {
         let mut before = String::new();
         loop {
             let path = format!("/export?{query}&max={PAGE}{before}");
-            let lines = self.ask(Method::GET, path, Bytes::new()).await?;
+            let lines = self.below(Method::GET, path, Bytes::new()).await?;
             print::body(&lines);
             let all = lines
                 .split(|byte| *byte == b'\n')
@@ -381,6 +332,5 @@ fn read(file: Option<PathBuf>) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-const REPLY_MAX: usize = 1 << 30;
 const LINES_MAX: u64 = 256 << 20;
 const PAGE: usize = 200;

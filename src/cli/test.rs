@@ -26,7 +26,7 @@ pub(super) struct TestArguments {
     /// The folder of the policies [default: those built into the binary]
     #[arg(long, value_name = "FOLDER")]
     policies: Option<PathBuf>,
-    /// Write a report in JUnit's XML
+    /// Write a report in the XML of `JUnit`
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Fail where fewer lines of a route are used by its examples, in percent
@@ -67,13 +67,18 @@ struct Cover {
 
 impl Cover {
     fn percent(&self) -> usize {
-        (self.used * 100).checked_div(self.lines.len()).unwrap_or(100)
+        (self.used * 100)
+            .checked_div(self.lines.len())
+            .unwrap_or(100)
     }
 }
 
 pub(super) async fn run(arguments: TestArguments) -> ExitCode {
     loop {
-        let seen = arguments.folder.as_ref().map(|folder| Signature::of_folder(folder));
+        let seen = arguments
+            .folder
+            .as_ref()
+            .map(|folder| Signature::of_folder(folder));
         let status = once(&arguments).await;
         let (true, Some(mut seen), Some(folder)) = (arguments.watch, seen, &arguments.folder)
         else {
@@ -109,7 +114,10 @@ async fn once(arguments: &TestArguments) -> ExitCode {
     for wanted in &arguments.routes {
         if !flows.iter().any(|flow| flow.name == *wanted) {
             let names = catalogue.flows().iter().map(|flow| flow.name.as_str());
-            print::error(&format!("no route is called `{wanted}`: {}", crate::yaml::meant(wanted, names)));
+            print::error(&format!(
+                "no route is called `{wanted}`: {}",
+                crate::yaml::meant(wanted, names)
+            ));
             return ExitCode::FAILURE;
         }
     }
@@ -151,11 +159,7 @@ fn catalogue(arguments: &TestArguments) -> Result<Catalogue, ExitCode> {
 }
 
 /// Plays one example, and tells which lines of the route it used.
-async fn play(
-    flow: &Flow,
-    script: &Script,
-    arguments: &TestArguments,
-) -> (Outcome, Vec<usize>) {
+async fn play(flow: &Flow, script: &Script, arguments: &TestArguments) -> (Outcome, Vec<usize>) {
     let started = Instant::now();
     let mut outcome = Outcome {
         route: flow.name.clone(),
@@ -169,7 +173,11 @@ async fn play(
         policies: arguments.policies.clone(),
         run: script.run.clone(),
         url: script.url.clone(),
-        now_ms: script.turns.first().and_then(|turn| turn.now_ms).unwrap_or(NOW_MS),
+        now_ms: script
+            .turns
+            .first()
+            .and_then(|turn| turn.now_ms)
+            .unwrap_or(NOW_MS),
     };
     let stage = match Stage::start(&setting).await {
         Ok(stage) => stage,
@@ -182,7 +190,9 @@ async fn play(
         match stage.play(turn).await {
             Ok(played) => {
                 let found = differences(&turn.expected, &played);
-                outcome.wrong.extend(found.into_iter().map(|found| (at, found)));
+                outcome
+                    .wrong
+                    .extend(found.into_iter().map(|found| (at, found)));
             }
             Err(why) => {
                 outcome.broken = Some(why);
@@ -210,7 +220,11 @@ fn cover(flow: &Flow, used: &std::collections::BTreeSet<usize>) -> Cover {
     let mut lines: Vec<usize> = flow.lines().into_iter().map(|(line, _)| line).collect();
     lines.sort_unstable();
     lines.dedup();
-    let unused: Vec<usize> = lines.iter().copied().filter(|line| !used.contains(line)).collect();
+    let unused: Vec<usize> = lines
+        .iter()
+        .copied()
+        .filter(|line| !used.contains(line))
+        .collect();
     Cover {
         route: flow.name.clone(),
         used: lines.len() - unused.len(),

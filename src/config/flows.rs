@@ -107,21 +107,21 @@ fn read_settings(
     let mut is_whole = true;
     for (name, default) in &flow.settings {
         let written = given.and_then(|node| node.child(name)).map(Node::to_json);
-        match written.or_else(|| default.clone()) {
-            Some(value) => {
-                settings.insert(name.clone(), value);
-            }
-            None => {
-                is_whole = false;
-                secrets.faults.push(
-                    Fault::at(given.unwrap_or(node), format!("the route `{}` needs the setting `{name}`", flow.name))
-                        .help(format!("add `settings: {{ {name}: … }}`")),
-                );
-            }
+        if let Some(value) = written.or_else(|| default.clone()) {
+            settings.insert(name.clone(), value);
+            continue;
         }
+        is_whole = false;
+        secrets.faults.push(
+            Fault::at(
+                given.unwrap_or(node),
+                format!("the route `{}` needs the setting `{name}`", flow.name),
+            )
+            .help(format!("add `settings: {{ {name}: … }}`")),
+        );
     }
     let known = flow.settings.iter().map(|(name, _)| name.as_str());
-    refuse_unknown(given, ("setting", &flow.name), known, secrets);
+    refuse_unknown(given, ("setting", &flow.name), &known, secrets);
     is_whole.then_some(Json::Object(settings))
 }
 
@@ -142,8 +142,11 @@ fn read_flow_secrets(
         let Some(reference) = given.and_then(|node| node.child(name)) else {
             is_whole = false;
             secrets.faults.push(
-                Fault::at(given.unwrap_or(node), format!("the route `{}` needs the secret `{name}`", flow.name))
-                    .help(format!("add `secrets: {{ {name}: env:NAME }}`")),
+                Fault::at(
+                    given.unwrap_or(node),
+                    format!("the route `{}` needs the secret `{name}`", flow.name),
+                )
+                .help(format!("add `secrets: {{ {name}: env:NAME }}`")),
             );
             continue;
         };
@@ -151,7 +154,8 @@ fn read_flow_secrets(
         is_whole &= !read.is_empty();
         all.insert(name.clone(), read);
     }
-    refuse_unknown(given, ("secret", &flow.name), names.iter().map(String::as_str), secrets);
+    let known = names.iter().map(String::as_str);
+    refuse_unknown(given, ("secret", &flow.name), &known, secrets);
     is_whole.then_some(all)
 }
 
@@ -159,7 +163,7 @@ fn read_flow_secrets(
 fn refuse_unknown<'k>(
     given: Option<&Node>,
     (what, route): (&str, &str),
-    known: impl Iterator<Item = &'k str> + Clone,
+    known: &(impl Iterator<Item = &'k str> + Clone),
     secrets: &Secrets<'_>,
 ) {
     let Some(given) = given else { return };
@@ -168,8 +172,10 @@ fn refuse_unknown<'k>(
         if known.clone().any(|known| known == name) {
             continue;
         }
-        let help = nearest(name, known.clone())
-            .map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
+        let help = nearest(name, known.clone()).map_or_else(
+            || "remove it".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
         secrets.faults.push(
             Fault::at(key, format!("the route `{route}` has no {what} `{name}`"))
                 .label("not known")

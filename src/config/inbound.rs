@@ -10,15 +10,13 @@ use http::Uri;
 
 use super::InboundOptions;
 use super::account::{self, entries};
-use super::flows::FlowOptions;
-use super::listener;
 use super::secret::Secrets;
-use crate::crypto::{Cidr, SecretFault, Signer};
+use super::{hooks, listener};
+use crate::crypto::{Cidr, Signer};
 use crate::delivery::{Retry, TargetOptions};
-use crate::inbound::{Callback, Hook, HookOf, Hooks, TrustedProxies};
-use crate::policy::{MissingSecret, choice};
-use crate::route::flow::Begins;
-use crate::route::{Catalogue, Entry, Webhook};
+use crate::inbound::TrustedProxies;
+use crate::policy::choice;
+use crate::route::Catalogue;
 use crate::secret::Secret;
 use crate::server;
 use crate::store::{self, Retention};
@@ -50,9 +48,53 @@ pub(super) fn read(
         }
         return None;
     };
-    let mut open = Fields::open(public, faults)?;
+    let taken = read_public(public, secrets)?;
+    let (journal, retention) = read_journal(journal, secrets);
+    let are_written = receivers.is_some();
+    let flows = run
+        .map(|node| super::flows::read(node, catalogue, secrets))
+        .unwrap_or_default();
+    let receivers = receivers
+        .map(|node| read_receivers(node, catalogue, secrets))
+        .unwrap_or_default();
+    if !are_written && run.is_none() {
+        faults.push(
+            Fault::at(public, "nobody receives what comes in")
+                .help("add `receivers: { app: { url: \"http://127.0.0.1:9000/platform\" } }`"),
+        );
+    }
+    let secrets = (public, &taken.secrets);
+    let hooks = hooks::read(catalogue, &receivers, &flows, secrets, faults);
+    Some(InboundOptions {
+        url: taken.url,
+        proxies: taken.proxies,
+        failures_max: taken.failures_max,
+        listener: taken.listener,
+        journal,
+        retention,
+        receivers,
+        parties: account::parties(faults)?,
+        stand_in: None,
+        witness: None,
+        flows,
+        hooks,
+    })
+}
+
+/// What `public` says.
+struct Public {
+    listener: server::Options,
+    url: String,
+    proxies: TrustedProxies,
+    failures_max: NonZeroU32,
+    secrets: BTreeMap<String, Vec<Secret>>,
+}
+
+fn read_public(node: &Node, secrets: &mut Secrets<'_>) -> Option<Public> {
+    let faults = secrets.faults;
+    let mut open = Fields::open(node, faults)?;
     let listener = listener::read_public("public", &mut open, PUBLIC, secrets);
-    check_limits(&listener, public, faults);
+    check_limits(&listener, node, faults);
     let scheme = if listener.tls.is_some() {
         "https"
     } else {
@@ -71,37 +113,13 @@ pub(super) fn read(
         .map(|node| read_secrets(node, secrets))
         .unwrap_or_default();
     open.finish();
-    let (journal, retention) = read_journal(journal, secrets);
-    let are_written = receivers.is_some();
-    let flows = run
-        .map(|node| super::flows::read(node, catalogue, secrets))
-        .unwrap_or_default();
-    let receivers = receivers
-        .map(|node| read_receivers(node, catalogue, secrets))
-        .unwrap_or_default();
-    if !are_written && run.is_none() {
-        faults.push(
-            Fault::at(public, "nobody receives what comes in")
-                .help("add `receivers: { app: { url: \"http://127.0.0.1:9000/platform\" } }`"),
-        );
-    }
-    let all = callbacks(catalogue, &receivers, &flows, (public, &proof_secrets), faults);
-    let own = flows.iter().filter_map(|flow| route_hook(flow, public, faults));
-    let hooks = Hooks::new(all.into_iter().chain(own).collect::<Vec<_>>());
     let host = listener.address.unwrap_or(PUBLIC);
-    Some(InboundOptions {
+    Some(Public {
         url: url.unwrap_or_else(|| format!("{scheme}://{host}")),
         proxies: TrustedProxies(proxies),
         failures_max: failures_max.unwrap_or(FAILURES_MAX),
         listener,
-        journal,
-        retention,
-        receivers,
-        parties: account::parties(faults)?,
-        stand_in: None,
-        witness: None,
-        flows,
-        hooks,
+        secrets: proof_secrets,
     })
 }
 
@@ -128,130 +146,6 @@ fn read_networks(node: &Node, faults: &Faults) -> Vec<Cidr> {
         network
     });
     networks.collect()
-}
-
-/// The push of a route, with what proves it; `None` where it begins with an event.
-fn route_hook(flow: &FlowOptions, public: &Node, faults: &Faults) -> Option<Hook> {
-    let running = &flow.running;
-    let Begins::Listen(listen) = &running.flow.begins else {
-        return None;
-    };
-    let proof = &listen.proof;
-    let made = proof
-        .verifier(&running.signing)
-        .and_then(|verifier| Ok((verifier, proof.handshake(&running.signing)?)));
-    match made {
-        Ok((verifier, handshake)) => Some(Hook {
-            of: HookOf::Route(std::sync::Arc::clone(running)),
-            verifier,
-            handshake,
-            reads_plaintext: false,
-            reads_document: proof.reads_document().then_some(listen.format),
-        }),
-        Err(missing) => {
-            faults.push(
-                Fault::at(
-                    public,
-                    format!(
-                        "the secret `{}` of the route `{}`: {}",
-                        missing.name, running.flow.name, missing.fault
-                    ),
-                )
-                .help("put a secret of the right kind where the reference under `run` points"),
-            );
-            None
-        }
-    }
-}
-
-/// The callbacks that somebody gets, each with what proves it.
-fn callbacks(
-    catalogue: &Catalogue,
-    receivers: &[TargetOptions],
-    flows: &[FlowOptions],
-    (public, secrets): (&Node, &BTreeMap<String, Vec<Secret>>),
-    faults: &Faults,
-) -> Vec<Hook> {
-    let mut told = Vec::new();
-    let pushes = catalogue
-        .entries()
-        .iter()
-        .filter_map(|entry| Some((entry, entry.webhook.as_ref()?)));
-    let hooks = pushes.filter_map(|(entry, webhook)| {
-        let targets: Vec<(String, bool)> = receivers
-            .iter()
-            .filter(|receiver| receiver.takes(&entry.name))
-            .map(|receiver| (receiver.name.clone(), receiver.is_once))
-            .chain(routes_of(&entry.name, flows))
-            .collect();
-        if targets.is_empty() {
-            return None;
-        }
-        let proof = &webhook.proof;
-        let made = proof
-            .verifier(secrets)
-            .and_then(|verifier| Ok((verifier, proof.handshake(secrets)?)));
-        match made {
-            Ok((verifier, handshake)) => Some(Hook {
-                of: HookOf::Callback(Callback {
-                    entry: std::sync::Arc::clone(entry),
-                    webhook: std::sync::Arc::clone(webhook),
-                    targets,
-                }),
-                verifier,
-                handshake,
-                reads_plaintext: proof.reads_plaintext(),
-                reads_document: None,
-            }),
-            Err(missing) => {
-                tell_missing(&missing, (entry, webhook), public, (faults, &mut told));
-                None
-            }
-        }
-    });
-    hooks.collect()
-}
-
-/// The routes that begin with an event of this name.
-fn routes_of<'f>(
-    event: &str,
-    flows: &'f [FlowOptions],
-) -> impl Iterator<Item = (String, bool)> + use<'f> {
-    let event = event.to_owned();
-    flows
-        .iter()
-        .filter(move |flow| flow.running.flow.begins_with(&event))
-        .map(|flow| (flow.running.flow.target(), flow.running.is_once))
-}
-
-fn tell_missing(
-    missing: &MissingSecret,
-    (entry, webhook): (&Entry, &Webhook),
-    public: &Node,
-    (faults, told): (&Faults, &mut Vec<String>),
-) {
-    let name = &missing.name;
-    let written = public.child("secrets").and_then(|node| node.child(name));
-    let is_told = written.is_some() && missing.fault == SecretFault::Absent;
-    if is_told || told.contains(name) {
-        return;
-    }
-    told.push(name.clone());
-    let proof = &webhook.proof.name;
-    faults.push(
-        Fault::at(
-            public.child("secrets").unwrap_or(public),
-            format!(
-                "the secret `{name}` of the proof `{proof}`: {}",
-                missing.fault
-            ),
-        )
-        .help(format!(
-            "add `secrets: {{ {name}: env:NAME }}` to `public`; `{}` is the first push that is \
-             proved by it",
-            entry.name
-        )),
-    );
 }
 
 /// One reference, or a list of them while a secret is exchanged.

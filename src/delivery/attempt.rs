@@ -24,9 +24,7 @@ pub(super) async fn attempt<Q: Queue>(
     record: &mut AttemptRecord,
 ) -> Settlement {
     let settlement = match &target.to {
-        To::Receiver(receiver) => {
-            hand_over((target, receiver), lease, &means.clock, record).await
-        }
+        To::Receiver(receiver) => hand_over((target, receiver), lease, &means.clock, record).await,
         To::Route(route) => {
             let parts = (&target.retry, means.store.as_ref(), &means.clock);
             flow::attempt(route, lease, parts, record).await

@@ -88,7 +88,13 @@ async fn begin<Q: Queue>(
     let mut fuel = Fuel::default();
     for (name, load) in &running.flow.load {
         let looked = (&running.flow, load);
-        let found = look_up(store, clock.now_ms(), looked, (&job.document, moment, &mut fuel)).await;
+        let found = look_up(
+            store,
+            clock.now_ms(),
+            looked,
+            (&job.document, moment, &mut fuel),
+        )
+        .await;
         let found = found.map_err(|failure| Failed::passing("load", "store", &failure))?;
         if let Some(found) = found {
             job.document.put_in("kept", name, found);
@@ -99,7 +105,11 @@ async fn begin<Q: Queue>(
         Ok(Planned::Ends(_)) => return Ok(false),
         Ok(Planned::Goes(plan)) => plan,
         Err(halt) => {
-            return Err(Failed::wrong("mapping", "mapping_failed", Some(halt.to_string())));
+            return Err(Failed::wrong(
+                "mapping",
+                "mapping_failed",
+                Some(halt.to_string()),
+            ));
         }
     };
     for (space, key, value, window) in plan.keeps {
@@ -198,7 +208,9 @@ impl Waited<'_> {
         let left_nothing = self.progress.is_empty() || !self.running.is_once;
         let settlement = match ended {
             RunEnd::Failed(failed) if !failed.is_unknown && left_nothing => Settlement::Withdraw,
-            _ => settlement(ended, self.progress, |_| Some(now_ms.saturating_add(AGAIN_MS))),
+            _ => settlement(ended, self.progress, |_| {
+                Some(now_ms.saturating_add(AGAIN_MS))
+            }),
         };
         if let Err(failure) = store.settle(self.id, 1, settlement, now_ms).await {
             tracing::error!(route = self.running.flow.name, %failure, "not settled: the lease runs out");
@@ -209,7 +221,10 @@ impl Waited<'_> {
 impl Failed {
     /// For the log: where, what and why.
     pub(crate) fn told(&self) -> String {
-        let cause = self.cause.as_deref().map_or_else(String::new, |cause| format!(": {cause}"));
+        let cause = self
+            .cause
+            .as_deref()
+            .map_or_else(String::new, |cause| format!(": {cause}"));
         format!("step {}: {}{cause}", self.step, self.class)
     }
 

@@ -79,6 +79,19 @@ impl Drift {
         }
     }
 
+    /// Whether it looks at the same fields as another.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        let texts = |drift: &Self| {
+            drift
+                .reads
+                .iter()
+                .map(Path::as_str)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        texts(self) == texts(other)
+    }
+
     /// Looks at a push, learns from it, and tells what changed.
     pub fn look(&self, document: &Document) -> Vec<Change> {
         let mut fuel = Fuel::default();
@@ -118,11 +131,17 @@ impl Learned {
             }
             return None;
         }
-        let was = field.kind.filter(|_| field.times >= LEARNED_AFTER && !field.is_told);
+        let was = field
+            .kind
+            .filter(|_| field.times >= LEARNED_AFTER && !field.is_told);
         let Some(before) = was else {
             // It was not always so: then it says nothing that it is not so now.
             if field.times < LEARNED_AFTER {
-                *field = Field { kind, times: 1, is_told: field.is_told };
+                *field = Field {
+                    kind,
+                    times: 1,
+                    is_told: field.is_told,
+                };
             }
             return None;
         };
@@ -190,7 +209,10 @@ mod tests {
 
     fn drift() -> Drift {
         Drift {
-            reads: vec![Path::parse("$.body.phone").unwrap(), Path::parse("$.body.id").unwrap()],
+            reads: vec![
+                Path::parse("$.body.phone").unwrap(),
+                Path::parse("$.body.id").unwrap(),
+            ],
             learned: Mutex::default(),
         }
     }
@@ -223,7 +245,11 @@ mod tests {
     fn what_comes_and_goes_is_no_news_and_a_new_field_is_told_once() {
         let drift = drift();
         for n in 0..60 {
-            let body = if n % 3 == 0 { json!({"id": 1}) } else { json!({"id": 1, "phone": "1"}) };
+            let body = if n % 3 == 0 {
+                json!({"id": 1})
+            } else {
+                json!({"id": 1, "phone": "1"})
+            };
             assert_eq!(look(&drift, body), []);
         }
         let new = look(&drift, json!({"id": 1, "colour": "red"}));

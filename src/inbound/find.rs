@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
-use crate::crypto::{Handshake, Verifier};
 use crate::codec::Format;
+use crate::crypto::{Handshake, Verifier};
 use crate::route::catalogue::PushPath;
 use crate::route::flow::Begins;
 use crate::route::{Entry, SECRET, Webhook};
@@ -68,9 +68,7 @@ impl Hook {
     /// How it comes: method and path.
     pub(super) fn place(&self) -> Option<(&Method, &PushPath)> {
         match &self.of {
-            HookOf::Callback(callback) => {
-                Some((&callback.webhook.method, &callback.webhook.path))
-            }
+            HookOf::Callback(callback) => Some((&callback.webhook.method, &callback.webhook.path)),
             HookOf::Route(running) => match &running.flow.begins {
                 Begins::Listen(listen) => Some((&listen.method, &listen.path)),
                 Begins::On(_) => None,

@@ -16,32 +16,32 @@ use http::{HeaderMap, Response};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::answer::{answered, respond};
 use super::{Inbound, Push};
 use crate::codec::{self, Format, Limits};
 use crate::crypto::{Proven, hex, sha256};
 use crate::delivery::{Waited, look_up};
-use crate::error::{Failure, NotProven};
-use crate::crypto::ProofFailure;
+use crate::error::Failure;
 use crate::mapping::Document;
 use crate::mapping::expr::Halt;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
 use crate::message::{Body, RequestId};
 use crate::route::flow::plan::{Plan, Planned, Planner, instant};
-use crate::route::flow::{Begins, Claim, Ended, Listen, Reply, When};
+use crate::route::flow::{Begins, Claim, Listen, Reply, When};
 use crate::runner::{Job, Progress, RunEnd, Running};
 use crate::store::{DeliveryId, Duty, Enqueued, Event, Keep, Mark, Queue as _};
 use crate::telemetry::{Record, Stage};
 
 /// A push of a route, read.
-struct Reading<'r> {
-    running: &'r Arc<Running>,
-    document: Document,
-    moment: Moment,
-    fuel: Fuel,
+pub(super) struct Reading<'r> {
+    pub(super) running: &'r Arc<Running>,
+    pub(super) document: Document,
+    pub(super) moment: Moment,
+    pub(super) fuel: Fuel,
     /// SHA-256 of the raw body.
-    sum: [u8; 32],
-    id: String,
+    pub(super) sum: [u8; 32],
+    pub(super) id: String,
 }
 
 impl Inbound {
@@ -67,6 +67,7 @@ impl Inbound {
             super::drift::tell(&running.flow.name, &drift.look(&reading.document));
         }
         self.load(&mut reading).await?;
+        self.record_push(&reading).await;
         record.timing.mark(Stage::Read);
 
         // map: pure. Items that were seen before are known only when their marks are, so that it
@@ -75,21 +76,22 @@ impl Inbound {
         loop {
             let planned = self.plan(&mut reading, &mut seen).await;
             let plan = match planned? {
-                Err(halt) => return self.halted(&mut reading, &halt, record),
+                Err(halt) => return reading.halted(&halt, record),
                 Ok(Planned::Ends(ended)) => {
                     record.timing.mark(Stage::Map);
-                    return answered(ended, record);
+                    return Ok(answered(*ended, record));
                 }
                 Ok(Planned::Goes(plan)) => plan,
             };
             record.timing.mark(Stage::Map);
 
             // store: marks, what is kept and what is owed, in one act.
-            record.begun.store(true, std::sync::atomic::Ordering::Release);
+            record
+                .begun
+                .store(true, std::sync::atomic::Ordering::Release);
             let accepted = reading.reply("accepted", record)?;
             let event = self.flow_event(&reading, &plan, accepted.as_ref());
             let is_nothing_owed = event.duties.is_empty();
-            let keys: Vec<String> = plan.claims.iter().map(|claim| claim.key.clone()).collect();
             let stored = self.store.enqueue(event, self.clock.now_ms()).await;
             record.timing.mark(Stage::Store);
             self.trouble.note(stored.as_ref().err());
@@ -103,26 +105,21 @@ impl Inbound {
                     {
                         target.ring();
                     }
-                    return respond(accepted, record);
+                    return Ok(respond(accepted, record));
                 }
                 Enqueued::Repeated { marks, answer } => {
-                    let of_items: Vec<&Claim> = marks
-                        .iter()
-                        .filter_map(|at| plan.claims.get(*at))
-                        .filter(|claim| claim.is_item)
-                        .collect();
-                    if of_items.len() == marks.len() {
-                        // Another push was faster with some of the items: map without them.
-                        seen.extend(marks.iter().filter_map(|at| keys.get(*at).cloned()));
-                        continue;
+                    let claims: Vec<&Claim> =
+                        marks.iter().filter_map(|at| plan.claims.get(*at)).collect();
+                    if !claims.iter().all(|claim| claim.is_item) {
+                        return reading.repeated(&answer, record);
                     }
-                    return reading.repeated(&answer, record);
+                    // Another push was faster with some of the items: map without them.
+                    seen.extend(claims.into_iter().map(|claim| claim.key.clone()));
                 }
                 Enqueued::Conflict { .. } => {
-                    return match reading.reply("conflict", record)? {
-                        Some(reply) => respond(Some(reply), record),
-                        None => Err(Failure::PushConflict),
-                    };
+                    let reply = reading.reply("conflict", record)?;
+                    let reply = reply.ok_or(Failure::PushConflict)?;
+                    return Ok(respond(Some(reply), record));
                 }
             }
         }
@@ -177,9 +174,20 @@ impl Inbound {
     async fn load(&self, reading: &mut Reading<'_>) -> Result<(), Failure> {
         let flow = Arc::clone(&reading.running.flow);
         for (name, load) in &flow.load {
-            let Reading { document, moment, fuel, .. } = reading;
+            let Reading {
+                document,
+                moment,
+                fuel,
+                ..
+            } = reading;
             let (now_ms, looked) = (self.clock.now_ms(), (&flow, load));
-            let found = look_up(self.store.as_ref(), now_ms, looked, (document, moment, fuel)).await;
+            let found = look_up(
+                self.store.as_ref(),
+                now_ms,
+                looked,
+                (document, moment, fuel),
+            )
+            .await;
             if let Some(found) = found.map_err(Failure::Store)? {
                 reading.document.put_in("kept", name, found);
             }
@@ -229,7 +237,10 @@ impl Inbound {
             now_ms.saturating_add(window)
         };
         let has_steps = !flow.steps.is_empty()
-            || flow.items.as_ref().is_some_and(|items| !items.steps.is_empty());
+            || flow
+                .items
+                .as_ref()
+                .is_some_and(|items| !items.steps.is_empty());
         let has_work = flow.items.is_none() || !plan.work.is_empty();
         let is_waited_for = flow.answer == When::Done;
         let held_ms = plan.held_until.map(jiff::Timestamp::as_millisecond);
@@ -242,7 +253,11 @@ impl Inbound {
         });
         let marks = plan.claims.iter().map(|claim| Mark {
             key: claim.key.clone(),
-            digest: if claim.is_strict { reading.sum } else { sha256(claim.key.as_bytes()) },
+            digest: if claim.is_strict {
+                reading.sum
+            } else {
+                sha256(claim.key.as_bytes())
+            },
             answer: accepted.map_or_else(Bytes::new, super::once::encode_reply),
             until_ms: after(claim.window),
             after_success: true,
@@ -296,90 +311,24 @@ impl Inbound {
             running: reading.running,
             progress: &job.progress,
         };
-        waited.settle(self.store.as_ref(), &self.clock, &ended).await;
+        waited
+            .settle(self.store.as_ref(), &self.clock, &ended)
+            .await;
         reading.document = job.document;
         match ended {
-            RunEnd::Done(Some(ended)) => answered(ended, record),
+            RunEnd::Done(Some(ended)) => Ok(answered(*ended, record)),
             RunEnd::Done(None) => {
                 let reply = reading.reply("accepted", record)?;
-                respond(reply, record)
+                Ok(respond(reply, record))
             }
             RunEnd::Failed(failed) => {
                 record.failure = Some("step_failed");
                 record.cause = Some(failed.told());
                 match reading.reply("failed", record)? {
-                    Some(reply) => respond(Some(reply), record),
+                    Some(reply) => Ok(respond(Some(reply), record)),
                     None => Err(Failure::Step),
                 }
             }
-        }
-    }
-
-    /// What cannot be read is answered in the partner's shape, and stored nowhere.
-    fn malformed(
-        &self,
-        running: &Arc<Running>,
-        why: &codec::Undecodable,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Failure> {
-        let mut reading = self.empty(running);
-        record.failure = Some("push_malformed");
-        record.cause = Some(why.to_string());
-        match reading.reply("malformed", record)? {
-            Some(reply) => respond(Some(reply), record),
-            None => Err(Failure::Malformed(why.to_string().into())),
-        }
-    }
-
-    /// What cannot be mapped is refused in the partner's shape, with what is missing.
-    fn halted(
-        &self,
-        reading: &mut Reading<'_>,
-        halt: &Halt,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Failure> {
-        record.failure = Some("push_unmapped");
-        record.cause = Some(halt.to_string());
-        reading.fuel = Fuel::default();
-        if let Halt::Missing(place) = halt {
-            let place = place.trim_start_matches("$.body.").to_owned();
-            let faults = vec![Value::from(format!("{place} is required"))];
-            reading.document.put("faults", Value::Array(faults));
-        }
-        for name in ["refused", "malformed"] {
-            if let Some(reply) = reading.reply(name, record)? {
-                return respond(Some(reply), record);
-            }
-        }
-        Err(Failure::Malformed(halt.to_string().into()))
-    }
-
-    /// The answer of a route to a sender that is not proved; `None` where it has none.
-    pub(super) fn unproved(
-        &self,
-        running: &Arc<Running>,
-        failure: &NotProven,
-        record: &mut Record,
-    ) -> Option<Response<Body>> {
-        let mut reading = self.empty(running);
-        let is_stale = matches!(failure, NotProven::Proof(ProofFailure::Stale | ProofFailure::Future));
-        let names: &[&str] = if is_stale { &["stale", "unproved"] } else { &["unproved"] };
-        let reply = names
-            .iter()
-            .find_map(|name| reading.reply(name, record).ok().flatten())?;
-        record.failure = Some("not_proven");
-        record.cause = Some(crate::telemetry::chain(failure));
-        Some(once_reply(reply))
-    }
-
-    fn empty<'r>(&self, running: &'r Arc<Running>) -> Reading<'r> {
-        Reading {
-            running,
-            document: running.document(),
-            moment: Moment::at_ms(self.clock.now_ms()),
-            fuel: Fuel::default(),
-            sum: [0; 32],
-            id: String::new(),
         }
     }
 }
@@ -393,41 +342,6 @@ impl Reading<'_> {
             seen,
         };
         planner.plan(&mut self.document, &mut self.fuel)
-    }
-
-    /// The answer of a name; one that cannot be made is a failure of ours.
-    fn reply(&mut self, name: &str, _: &Record) -> Result<Option<Reply>, Failure> {
-        let planner = Planner {
-            flow: &self.running.flow,
-            moment: &self.moment,
-            seen: &BTreeSet::new(),
-        };
-        let shaped = planner.reply(name, &self.document, &mut self.fuel);
-        shaped.map_err(|_| Failure::Internal)
-    }
-
-    /// A repeat gets what the route says: the first answer again, or one of its own.
-    fn repeated(
-        &mut self,
-        answer: &Bytes,
-        record: &mut Record,
-    ) -> Result<Response<Body>, Failure> {
-        record.is_repeat = true;
-        let once = self.running.flow.once.as_ref();
-        if let Some((name, value)) = once.and_then(|once| once.replay.clone()) {
-            let mut reply = super::once::decode_reply(answer);
-            reply.headers.insert(name, value);
-            return Ok(once_reply(reply));
-        }
-        if let Some(reason) = once.and_then(|once| once.reason.clone()) {
-            self.document.put("reason", Value::String(reason));
-        }
-        for name in ["repeated", "accepted"] {
-            if let Some(reply) = self.reply(name, record)? {
-                return Ok(once_reply(reply));
-            }
-        }
-        Ok(once_reply(Reply::plain(http::StatusCode::OK)))
     }
 }
 
@@ -447,23 +361,6 @@ fn headers(headers: &HeaderMap) -> Value {
         (name(key), value)
     });
     Value::Object(all.collect())
-}
-
-fn answered(ended: Ended, record: &mut Record) -> Result<Response<Body>, Failure> {
-    record.outcome = Some(ended.reason.unwrap_or(ended.name));
-    respond(ended.reply, record)
-}
-
-fn respond(reply: Option<Reply>, record: &mut Record) -> Result<Response<Body>, Failure> {
-    record.outcome.get_or_insert_with(|| "accepted".to_owned());
-    Ok(once_reply(reply.unwrap_or(Reply::plain(http::StatusCode::OK))))
-}
-
-fn once_reply(reply: Reply) -> Response<Body> {
-    let mut response = Response::new(Body::held(reply.body));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    response
 }
 
 /// Where records of consent are kept.

@@ -40,7 +40,9 @@ impl Inbound {
         record.operation = Some(name.to_owned());
         let now_ms = self.clock.now_ms();
         let routes = self.routes.iter();
-        let taking: Vec<_> = routes.filter(|route| route.flow.begins_with(name)).collect();
+        let taking: Vec<_> = routes
+            .filter(|route| route.flow.begins_with(name))
+            .collect();
         if taking.is_empty() {
             return Err(Failure::NoHook);
         }
@@ -82,7 +84,10 @@ impl Inbound {
             Enqueued::Repeated { .. } => record.is_repeat = true,
             Enqueued::Conflict { .. } => return Err(Failure::PushConflict),
         }
-        let routes: Vec<&str> = taking.iter().map(|route| route.flow.name.as_str()).collect();
+        let routes: Vec<&str> = taking
+            .iter()
+            .map(|route| route.flow.name.as_str())
+            .collect();
         let told = json!({ "id": id, "routes": routes, "repeat": record.is_repeat });
         let mut reply = Response::new(Body::held(told.to_string()));
         *reply.status_mut() = StatusCode::ACCEPTED;
@@ -111,8 +116,7 @@ impl tower::Service<Call> for Local {
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let is_event =
-            call.request.method() == Method::POST && call.request.uri().path() == EVENTS;
+        let is_event = call.request.method() == Method::POST && call.request.uri().path() == EVENTS;
         let Some(inbound) = self.inbound.as_ref().filter(|_| is_event) else {
             return self.outbound.call(call);
         };

@@ -40,11 +40,23 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("all", "every one of a list holds"),
     ("any", "at least one of a list holds"),
     ("not", "the one under it does not hold"),
-    ("equal", "two values are the same, as texts and in constant time: `[$.body.key, $.secrets.key]`"),
-    ("in", "a value is one of a list: `[$.vars.state, $.settings.STATES]`"),
-    ("at_least", "a number is not less than another: `[$.vars.debt, 10000]`"),
+    (
+        "equal",
+        "two values are the same, as texts and in constant time: `[$.body.key, $.secrets.key]`",
+    ),
+    (
+        "in",
+        "a value is one of a list: `[$.vars.state, $.settings.STATES]`",
+    ),
+    (
+        "at_least",
+        "a number is not less than another: `[$.vars.debt, 10000]`",
+    ),
     ("below", "a number is less than another"),
-    ("matches", "a text fits a regular expression, as a whole: `[$.body.zip, '[0-9]{5}']`"),
+    (
+        "matches",
+        "a text fits a regular expression, as a whole: `[$.body.zip, '[0-9]{5}']`",
+    ),
     ("is_list", "a value is a list"),
 ];
 
@@ -70,18 +82,20 @@ impl Condition {
                 false
             }
             Self::Not(one) => !one.holds(means, fuel)?,
-            Self::Equal(one, two) => {
-                match (one.value(means, fuel)?, two.value(means, fuel)?) {
-                    (Some(one), Some(two)) => same(&one, &two),
-                    _ => false,
-                }
-            }
+            Self::Equal(one, two) => match (one.value(means, fuel)?, two.value(means, fuel)?) {
+                (Some(one), Some(two)) => same(&one, &two),
+                _ => false,
+            },
             Self::In(one, list) => match (one.value(means, fuel)?, list.value(means, fuel)?) {
                 (Some(one), Some(Json::Array(list))) => list.iter().any(|item| same(&one, item)),
                 _ => false,
             },
-            Self::AtLeast(one, two) => order(one, two, means, fuel)?.is_some_and(|o| o.is_ge()),
-            Self::Below(one, two) => order(one, two, means, fuel)?.is_some_and(|o| o.is_lt()),
+            Self::AtLeast(one, two) => {
+                order(one, two, means, fuel)?.is_some_and(std::cmp::Ordering::is_ge)
+            }
+            Self::Below(one, two) => {
+                order(one, two, means, fuel)?.is_some_and(std::cmp::Ordering::is_lt)
+            }
             Self::IsList(one) => matches!(one.value(means, fuel)?, Some(Json::Array(_))),
             Self::Matches(one, pattern) => {
                 let text = one.value(means, fuel)?.as_ref().and_then(as_text);
@@ -159,7 +173,9 @@ fn order(
 ) -> Result<Option<std::cmp::Ordering>, Halt> {
     let one = one.value(means, fuel)?.as_ref().and_then(as_text);
     let two = two.value(means, fuel)?.as_ref().and_then(as_text);
-    Ok(one.zip(two).and_then(|(one, two)| compare_numbers(one.trim(), two.trim())))
+    Ok(one
+        .zip(two)
+        .and_then(|(one, two)| compare_numbers(one.trim(), two.trim())))
 }
 
 struct Reading<'n> {
@@ -171,8 +187,11 @@ impl Reading<'_> {
     fn several(&self, node: &Node) -> Option<Vec<Condition>> {
         let Value::List(items) = &node.value else {
             self.faults.push(
-                Fault::at(node, format!("expected a list of conditions, found {}", node.kind()))
-                    .help("write one `- …` a line"),
+                Fault::at(
+                    node,
+                    format!("expected a list of conditions, found {}", node.kind()),
+                )
+                .help("write one `- …` a line"),
             );
             return None;
         };
@@ -215,4 +234,3 @@ impl Reading<'_> {
         None
     }
 }
-

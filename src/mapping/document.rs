@@ -29,24 +29,54 @@ impl Member {
 
 /// Every member that a selector can begin with, and what it is.
 pub const MEMBERS: &[(&str, &str)] = &[
-    ("push", "the push as it came: `id`, `sha256` of its raw body, `received`, `path`"),
+    (
+        "push",
+        "the push as it came: `id`, `sha256` of its raw body, `received`, `path`",
+    ),
     ("body", "the body of the push, read as the route says"),
     ("query", "the query of its URL, by name"),
     ("headers", "its headers; names are in small letters"),
     ("event", "the event, in a route that begins with `on`"),
     ("settings", "what the settings give the route"),
-    ("secrets", "the route's secrets: they can be sent, and are shown nowhere"),
+    (
+        "secrets",
+        "the route's secrets: they can be sent, and are shown nowhere",
+    ),
     ("kept", "what `load` found"),
-    ("vars", "the route's own values, in the order in which they are written"),
+    (
+        "vars",
+        "the route's own values, in the order in which they are written",
+    ),
     ("item", "under `items`: the one that is looked at"),
-    ("rows", "after `items`: the `row` of each item that was taken"),
-    ("results", "after `items`: the `result` of every item, in the order of the push"),
-    ("reason", "in the reply to a push that was refused: the word of the check"),
-    ("faults", "in the reply to a push that was refused: all faults that were collected"),
-    ("hours", "`opens`: when calling is allowed again, where it is not now"),
+    (
+        "rows",
+        "after `items`: the `row` of each item that was taken",
+    ),
+    (
+        "results",
+        "after `items`: the `result` of every item, in the order of the push",
+    ),
+    (
+        "reason",
+        "in the reply to a push that was refused: the word of the check",
+    ),
+    (
+        "faults",
+        "in the reply to a push that was refused: all faults that were collected",
+    ),
+    (
+        "hours",
+        "`opens`: when calling is allowed again, where it is not now",
+    ),
     ("chunk", "in a step with `over`: the rows of this call"),
-    ("candidate", "in a step with `offer_to`: the one that is asked"),
-    ("steps", "what the steps brought, by name: `status`, `headers`, `body`, `state`"),
+    (
+        "candidate",
+        "in a step with `offer_to`: the one that is asked",
+    ),
+    (
+        "steps",
+        "what the steps brought, by name: `status`, `headers`, `body`, `state`",
+    ),
 ];
 
 impl Document {
@@ -83,7 +113,10 @@ impl Document {
             values.insert(key.to_owned(), value);
             return;
         }
-        self.put(name, Value::Object(Map::from_iter([(key.to_owned(), value)])));
+        self.put(
+            name,
+            Value::Object(Map::from_iter([(key.to_owned(), value)])),
+        );
     }
 
     /// Takes one of the values out that a member holds.
@@ -97,10 +130,13 @@ impl Document {
 
     /// What is the push's own, as one value that can be stored. Settings and secrets are not in it.
     pub fn snapshot(&self) -> Value {
-        let own = self.members.iter().filter_map(|(name, member)| match member {
-            Member::Own(value) => Some(((*name).to_owned(), value.clone())),
-            Member::Shared(_) => None,
-        });
+        let own = self
+            .members
+            .iter()
+            .filter_map(|(name, member)| match member {
+                Member::Own(value) => Some(((*name).to_owned(), value.clone())),
+                Member::Shared(_) => None,
+            });
         Value::Object(own.collect())
     }
 

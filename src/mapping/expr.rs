@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::Document;
 use super::condition::Condition;
 use super::function::{Moment, Pipeline};
 use super::line::Line;
 use super::path::{Fuel, OutOfFuel, Path};
 use super::scalar::is_given;
 use super::template::Template;
-use super::Document;
 
 pub use read::OPERATORS;
 pub(crate) use read::read_template;
@@ -198,11 +198,7 @@ fn choose(arms: &[Arm], means: &Means<'_>, fuel: &mut Fuel) -> Result<Option<Val
     Ok(None)
 }
 
-fn object(
-    entries: &[(String, Expr)],
-    means: &Means<'_>,
-    fuel: &mut Fuel,
-) -> Result<Value, Halt> {
+fn object(entries: &[(String, Expr)], means: &Means<'_>, fuel: &mut Fuel) -> Result<Value, Halt> {
     let mut object = Map::with_capacity(entries.len());
     for (name, expr) in entries {
         if let Some(value) = expr.value(means, fuel)? {

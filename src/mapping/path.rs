@@ -245,7 +245,8 @@ impl Default for Fuel {
 
 impl<'v> IntoIterator for Nodes<'v> {
     type Item = &'v Value;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<&'v Value>, std::vec::IntoIter<&'v Value>>;
+    type IntoIter =
+        std::iter::Chain<std::option::IntoIter<&'v Value>, std::vec::IntoIter<&'v Value>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter().chain(self.rest)

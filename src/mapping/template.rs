@@ -43,7 +43,8 @@ impl Template {
             let end = end_of_place(inner).ok_or(TemplateFault::Braces)?;
             let (path, after) = inner.split_at(end);
             let path = path.trim();
-            let read = Path::parse(path).map_err(|why| TemplateFault::Path(path.to_owned(), why))?;
+            let read =
+                Path::parse(path).map_err(|why| TemplateFault::Path(path.to_owned(), why))?;
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }

@@ -155,7 +155,13 @@ impl Proof {
     /// Whether it looks into the body.
     pub fn reads_document(&self) -> bool {
         self.rule.any(&|rule| {
-            matches!(rule, Rule::ApiKey { place: KeyPlace::Body(_), .. })
+            matches!(
+                rule,
+                Rule::ApiKey {
+                    place: KeyPlace::Body(_),
+                    ..
+                }
+            )
         })
     }
 
@@ -243,7 +249,9 @@ impl Rule {
             | Self::Bearer(secrets)
             | Self::PathSecret(secrets) => into.extend(secrets.clone()),
             Self::All(rules) | Self::Any(rules) => {
-                rules.iter().for_each(|rule| rule.collect_secrets(into));
+                for rule in rules {
+                    rule.collect_secrets(into);
+                }
             }
             Self::Ed25519 { .. }
             | Self::ClientCertificate(_)

@@ -27,7 +27,10 @@ pub fn differences(expected: &Expected, played: &Played) -> Vec<Difference> {
     }
     compare_reply(expected, played, &mut found);
     if let Some(consents) = &expected.consents {
-        let (wanted, seen) = (Value::from(consents.clone()), Value::from(played.consents.clone()));
+        let (wanted, seen) = (
+            Value::from(consents.clone()),
+            Value::from(played.consents.clone()),
+        );
         compare("consents", &wanted, &seen, &mut found);
     }
     if let Some(result) = &expected.result {
@@ -63,9 +66,10 @@ fn compare_calls(
     let mut left: Vec<&Made> = made.iter().collect();
     for (at, wanted) in expected.iter().enumerate() {
         let place = format!("calls[{at}]");
-        let position = match any_order {
-            true => left.iter().position(|made| made.of == wanted.of),
-            false => (!left.is_empty()).then_some(0),
+        let position = if any_order {
+            left.iter().position(|made| made.of == wanted.of)
+        } else {
+            (!left.is_empty()).then_some(0)
         };
         let Some(position) = position else {
             found.push(Difference {
@@ -81,7 +85,11 @@ fn compare_calls(
         found.push(Difference {
             at: "calls".to_owned(),
             expected: None,
-            seen: Some(format!("{} {}", made.of, String::from_utf8_lossy(&made.body))),
+            seen: Some(format!(
+                "{} {}",
+                made.of,
+                String::from_utf8_lossy(&made.body)
+            )),
         });
     }
 }
@@ -189,7 +197,10 @@ fn everything(played: &Played) -> Vec<(String, String)> {
         all.push((format!("calls[{at}]"), format!("{} {body}", made.url)));
     }
     if let Some(reply) = &played.reply {
-        all.push(("reply".to_owned(), String::from_utf8_lossy(&reply.body).into_owned()));
+        all.push((
+            "reply".to_owned(),
+            String::from_utf8_lossy(&reply.body).into_owned(),
+        ));
     }
     let consents = played.consents.iter().map(Value::to_string).collect();
     all.push(("consents".to_owned(), consents));

@@ -8,9 +8,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value as Json;
 
+use super::Part;
 use crate::codec::{self, CODECS, Format};
 use crate::route::flow::{Begins, Flow};
-use super::Part;
 use crate::sandbox::Canned;
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Value};
 
@@ -130,7 +130,11 @@ impl Reader<'_> {
     fn script(&self, node: &Node) -> Option<Script> {
         let mut fields = Fields::open(node, self.faults)?;
         let name = fields.required("name");
-        let own = part(&self.flow.name, fields.node("settings"), fields.node("secrets"));
+        let own = part(
+            &self.flow.name,
+            fields.node("settings"),
+            fields.node("secrets"),
+        );
         let others = match fields.node("beside").map(|node| &node.value) {
             Some(Value::Map(entries)) => entries
                 .iter()
@@ -143,7 +147,10 @@ impl Reader<'_> {
         };
         let url = fields.or("url", "https://gateway.example".to_owned());
         let turns = match fields.node("turns") {
-            Some(Node { value: Value::List(turns), .. }) => turns
+            Some(Node {
+                value: Value::List(turns),
+                ..
+            }) => turns
                 .iter()
                 .map(|turn| {
                     let mut fields = Fields::open(turn, self.faults)?;
@@ -205,7 +212,7 @@ impl Reader<'_> {
         let target = fields.optional::<String>("target");
         let headers = fields.node("headers").map(texts).unwrap_or_default();
         let raw = fields.optional::<String>("raw");
-        let shape = self.shape(&mut fields);
+        let shape = Self::shape(&mut fields);
         fields.finish();
         let (own_method, own_path) = match &self.flow.begins {
             Begins::Listen(listen) => (listen.method.clone(), listen.path.pattern.clone()),
@@ -237,7 +244,7 @@ impl Reader<'_> {
     }
 
     /// A body under the name of its format.
-    fn shape(&self, fields: &mut Fields<'_>) -> Option<Shape> {
+    fn shape(fields: &mut Fields<'_>) -> Option<Shape> {
         CODECS.iter().find_map(|codec| {
             let node = fields.node(codec.name)?;
             Some(Shape::written(codec.format, node.to_json()))
@@ -251,7 +258,7 @@ impl Reader<'_> {
         let delay = fields.optional::<Duration>("after");
         let headers = fields.node("headers").map(texts).unwrap_or_default();
         let raw = fields.optional::<String>("raw");
-        let shape = self.shape(&mut fields);
+        let shape = Self::shape(&mut fields);
         fields.finish();
         let mut map = HeaderMap::new();
         let mut body = Bytes::new();
@@ -296,10 +303,13 @@ impl Reader<'_> {
             Some(node) => {
                 let mut fields = Fields::open(node, self.faults)?;
                 let status = fields.or("status", 200_u64);
-                let shape = self.shape(&mut fields);
+                let shape = Self::shape(&mut fields);
                 fields.finish();
                 let status = u16::try_from(status).ok();
-                (status.and_then(|status| StatusCode::from_u16(status).ok()), shape)
+                (
+                    status.and_then(|status| StatusCode::from_u16(status).ok()),
+                    shape,
+                )
             }
         };
         Some(Expected {
@@ -322,11 +332,11 @@ impl Reader<'_> {
         let url = fields.optional("url");
         let method = fields.optional("method");
         let headers = fields.node("headers").map(texts).unwrap_or_default();
-        let body = self.shape(&mut fields);
+        let body = Self::shape(&mut fields);
         fields.finish();
-        let headers = headers.into_iter().filter_map(|(name, value)| {
-            Some((HeaderName::try_from(name).ok()?, value))
-        });
+        let headers = headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, value)));
         Some(ExpectedCall {
             of: of?,
             url,
@@ -391,8 +401,7 @@ fn texts(node: &Node) -> BTreeMap<String, String> {
     let Value::Map(entries) = &node.value else {
         return BTreeMap::new();
     };
-    let text = |(key, value): &(Node, Node)| {
-        Some((key.text()?.to_owned(), value.text()?.to_owned()))
-    };
+    let text =
+        |(key, value): &(Node, Node)| Some((key.text()?.to_owned(), value.text()?.to_owned()));
     entries.iter().filter_map(text).collect()
 }

@@ -21,8 +21,8 @@ use serde_json::Value;
 
 pub(super) use against::{check as check_against, refuse_twins};
 pub use plan::{Claim, Ended, Plan, Planned};
-pub(super) use read::read as read_flow;
 pub use read::Known;
+pub(super) use read::read as read_flow;
 pub use reply::{REPLIES, Replies, Reply, ReplyRule};
 pub use step::{Action, Batch, Reconcile, Send, Step};
 
@@ -30,8 +30,8 @@ use super::catalogue::{Line, PushPath};
 use crate::codec::Format;
 use crate::mapping::condition::Condition;
 use crate::mapping::expr::Expr;
-use crate::mapping::{self, MemberQuery};
 use crate::mapping::path::Path;
+use crate::mapping::{self, MemberQuery};
 use crate::policy::{Hours, Proof, Provenance};
 
 /// A route with steps.
@@ -289,7 +289,9 @@ impl Flow {
     /// Hands over every expression.
     pub fn walk<'f>(&'f self, told: &mut dyn FnMut(&'f Expr)) {
         let named = |values: &'f [(String, Expr)], told: &mut dyn FnMut(&'f Expr)| {
-            values.iter().for_each(|(_, value)| value.walk(told));
+            for (_, value) in values {
+                value.walk(told);
+            }
         };
         named(&self.vars, told);
         self.checks.iter().for_each(|check| check.walk(told));
@@ -312,9 +314,16 @@ impl Flow {
         if let Some(items) = &self.items {
             named(&items.vars, told);
             items.checks.iter().for_each(|check| check.walk(told));
-            items.once.iter().flat_map(|once| &once.key).for_each(|key| key.walk(told));
+            items
+                .once
+                .iter()
+                .flat_map(|once| &once.key)
+                .for_each(|key| key.walk(told));
             let single = [&items.consent, &items.row, &items.result, &items.refusal];
-            single.into_iter().flatten().for_each(|expr| expr.walk(told));
+            single
+                .into_iter()
+                .flatten()
+                .for_each(|expr| expr.walk(told));
         }
         for step in self.all_steps() {
             step.walk(told);

@@ -73,15 +73,16 @@ impl Runner {
                         Some(prepared)
                     })
             }
-            Action::Send(send) => self
-                .party_call(send, running, means, fuel)
-                .map(|mut prepared| {
-                    prepared.read = step.read;
-                    if let To::Party { step: name, .. } = &mut prepared.to {
-                        name.clone_from(&step.name);
-                    }
-                    Some(prepared)
-                }),
+            Action::Send(send) => {
+                self.party_call(send, running, means, fuel)
+                    .map(|mut prepared| {
+                        prepared.read = step.read;
+                        if let To::Party { step: name, .. } = &mut prepared.to {
+                            name.clone_from(&step.name);
+                        }
+                        Some(prepared)
+                    })
+            }
             Action::Together(_) | Action::OfferTo { .. } => Ok(None),
         }
     }
@@ -157,7 +158,10 @@ impl Runner {
         }
         headers.insert(USER_AGENT, HeaderValue::from_static("pintle"));
         Ok(Prepared {
-            to: To::Party { url, step: String::new() },
+            to: To::Party {
+                url,
+                step: String::new(),
+            },
             method: send.method.clone(),
             headers,
             body,
@@ -220,7 +224,9 @@ impl Runner {
             prepared.method.clone(),
             uri.path().to_owned(),
         );
-        let outcome = outbound.call(prepared.request(uri.clone()), &mut record).await;
+        let outcome = outbound
+            .call(prepared.request(uri.clone()), &mut record)
+            .await;
         begun.store(record.begun.load(Ordering::Acquire), Ordering::Release);
         match outcome {
             Ok(reply) => {
@@ -228,7 +234,9 @@ impl Runner {
                 let said = record.verdict;
                 let mut brought = self.read(reply, prepared).await;
                 match said {
-                    Some("refused") if brought.failure.is_none() => brought.fail("platform_refused", false, false),
+                    Some("refused") if brought.failure.is_none() => {
+                        brought.fail("platform_refused", false, false);
+                    }
                     Some("unclear") if brought.failure.is_none() => {
                         brought.fail("platform_unclear", !prepared.is_once, prepared.is_once);
                     }
@@ -243,7 +251,11 @@ impl Runner {
                 record.cause = Some(chain(&failure));
                 let was_seen = begun.load(Ordering::Acquire);
                 let timed_out = described.status == 504;
-                let state = if timed_out { State::Timeout } else { State::Failed };
+                let state = if timed_out {
+                    State::Timeout
+                } else {
+                    State::Failed
+                };
                 Brought::nothing(
                     state,
                     Some(Failure {
@@ -279,8 +291,13 @@ impl Runner {
         match sent.await {
             Ok(reply) => self.read(reply, prepared).await,
             Err(failure) => {
-                let timed_out = matches!(failure, SendFailure::Timeout | SendFailure::ConnectTimeout);
-                let state = if timed_out { State::Timeout } else { State::Failed };
+                let timed_out =
+                    matches!(failure, SendFailure::Timeout | SendFailure::ConnectTimeout);
+                let state = if timed_out {
+                    State::Timeout
+                } else {
+                    State::Failed
+                };
                 Brought::nothing(
                     state,
                     Some(Failure {
@@ -357,11 +374,16 @@ impl Brought {
             status,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
         );
-        let is_passing = is_refusal
-            || status.is_server_error()
-            || status == StatusCode::REQUEST_TIMEOUT;
-        self.fail("status", is_passing, is_once && status.is_server_error() && !is_refusal);
-        let asked = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let is_passing =
+            is_refusal || status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
+        self.fail(
+            "status",
+            is_passing,
+            is_once && status.is_server_error() && !is_refusal,
+        );
+        let asked = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
         let seconds = asked.and_then(|text| text.trim().parse::<u64>().ok());
         if let Some(failure) = &mut self.failure {
             failure.wait_ms = seconds.map(|seconds| seconds.saturating_mul(1000));
@@ -369,11 +391,7 @@ impl Brought {
     }
 }
 
-fn value(
-    expr: Option<&Expr>,
-    means: &Means<'_>,
-    fuel: &mut Fuel,
-) -> Result<Option<Value>, Halt> {
+fn value(expr: Option<&Expr>, means: &Means<'_>, fuel: &mut Fuel) -> Result<Option<Value>, Halt> {
     expr.map_or(Ok(None), |expr| expr.value(means, fuel))
 }
 

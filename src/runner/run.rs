@@ -20,7 +20,7 @@ use crate::route::flow::{Action, Batch, Ended, Step};
 #[derive(Debug)]
 pub enum RunEnd {
     /// They are done, or a check ended them.
-    Done(Option<Ended>),
+    Done(Option<Box<Ended>>),
     /// One of them failed.
     Failed(Failed),
 }
@@ -46,13 +46,17 @@ pub struct Failed {
 
 /// Why steps stopped.
 enum Stop {
-    Ended(Ended),
-    Failed(Failed),
+    Ended(Box<Ended>),
+    Failed(Box<Failed>),
 }
 
 impl From<Halt> for Stop {
     fn from(halt: Halt) -> Self {
-        Self::Failed(Failed::wrong("mapping", "mapping_failed", Some(halt.to_string())))
+        Self::Failed(Box::new(Failed::wrong(
+            "mapping",
+            "mapping_failed",
+            Some(halt.to_string()),
+        )))
     }
 }
 
@@ -78,7 +82,7 @@ impl Runner {
         match run.all().await {
             Ok(()) => RunEnd::Done(None),
             Err(Stop::Ended(ended)) => RunEnd::Done(Some(ended)),
-            Err(Stop::Failed(failed)) => RunEnd::Failed(failed),
+            Err(Stop::Failed(failed)) => RunEnd::Failed(*failed),
         }
     }
 }
@@ -90,8 +94,14 @@ impl Run<'_, '_> {
             let of_route = self.job.document.take("vars").unwrap_or_default();
             for (at, mut item) in self.job.work.clone().into_iter().enumerate() {
                 let document = &mut self.job.document;
-                document.put("item", item.get_mut("item").map(Value::take).unwrap_or_default());
-                document.put("vars", item.get_mut("vars").map(Value::take).unwrap_or_default());
+                document.put(
+                    "item",
+                    item.get_mut("item").map(Value::take).unwrap_or_default(),
+                );
+                document.put(
+                    "vars",
+                    item.get_mut("vars").map(Value::take).unwrap_or_default(),
+                );
                 document.take("steps");
                 self.steps(&items.steps, &format!("{at}/")).await?;
             }
@@ -120,7 +130,14 @@ impl Run<'_, '_> {
         step.line.touch();
         match (&step.action, &step.over) {
             (Action::Together(steps), _) => self.together(steps, prefix).await,
-            (Action::OfferTo { candidates, max, steps }, _) => {
+            (
+                Action::OfferTo {
+                    candidates,
+                    max,
+                    steps,
+                },
+                _,
+            ) => {
                 let planner = planner(self.job, &self.moment);
                 let given = planner.value(candidates, &self.job.document, &mut self.fuel)?;
                 self.offer((step, steps), (given, *max), prefix).await
@@ -185,7 +202,11 @@ impl Run<'_, '_> {
             if step.goes_on && !failure.is_unknown {
                 return Ok(());
             }
-            return Err(Stop::Failed(Failed::of(step, &failure, brought.status)));
+            return Err(Stop::Failed(Box::new(Failed::of(
+                step,
+                &failure,
+                brought.status,
+            ))));
         }
         self.job.progress.note(place, value);
         self.take_out(step)?;
@@ -353,7 +374,9 @@ impl Run<'_, '_> {
             return Ok(());
         };
         let chunk = chunk.as_ref().and_then(crate::mapping::scalar::as_text);
-        let chunk = chunk.and_then(|text| text.parse::<usize>().ok()).unwrap_or(1);
+        let chunk = chunk
+            .and_then(|text| text.parse::<usize>().ok())
+            .unwrap_or(1);
         for (at, rows) in rows.chunks(chunk.max(1)).enumerate() {
             self.job.document.put("chunk", Value::Array(rows.to_vec()));
             let place = format!("{prefix}{}#{at}", step.name);

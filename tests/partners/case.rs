@@ -35,7 +35,9 @@ impl Case {
     }
 
     fn file(&self, name: &Value) -> Bytes {
-        std::fs::read(self.folder.join(name.as_str().unwrap())).unwrap().into()
+        std::fs::read(self.folder.join(name.as_str().unwrap()))
+            .unwrap()
+            .into()
     }
 
     /// Plays every step, and tells what was not as expected.
@@ -50,17 +52,32 @@ impl Case {
             url: url.unwrap_or("https://gateway.example").to_owned(),
             now_ms: moment(&self.document["now"]),
         };
-        let mut stage = Stage::start(&setting).await.unwrap_or_else(|why| panic!("{}: {why:?}", self.id));
+        let mut stage = Stage::start(&setting)
+            .await
+            .unwrap_or_else(|why| panic!("{}: {why:?}", self.id));
         let mut wrong = Vec::new();
-        for seen in self.document["state"]["seen"].as_array().into_iter().flatten() {
+        for seen in self.document["state"]["seen"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             let key = seen["key"].as_str().unwrap();
             let until_ms = moment(&seen["at"]) + 30 * 86_400_000;
-            stage.has_seen(&setting.run[0].route, &[key], until_ms).await.unwrap();
+            stage
+                .has_seen(&setting.run[0].route, &[key], until_ms)
+                .await
+                .unwrap();
         }
-        for (at, step) in self.document["steps"].as_array().unwrap().iter().enumerate() {
+        for (at, step) in self.document["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
             // The same event told again is a repeat, and a case that shows another end of it means
             // another day.
-            if at > 0 && step.get("event_file") == self.document["steps"][at - 1].get("event_file")
+            if at > 0
+                && step.get("event_file") == self.document["steps"][at - 1].get("event_file")
                 && step.get("event_file").is_some()
             {
                 stage.end().await;
@@ -80,7 +97,11 @@ impl Case {
             let event = self.file(name);
             serde_json::from_slice(&event).unwrap()
         });
-        let answers = step["stubs"].as_array().unwrap().iter().map(|stub| self.answer(stub));
+        let answers = step["stubs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|stub| self.answer(stub));
         Turn {
             now_ms: step.get("now").map(moment),
             push: step.get("request").map(|request| self.push(request)),
@@ -103,10 +124,16 @@ impl Case {
             (name, value)
         });
         Push {
-            method: request["method"].as_str().unwrap().parse::<Method>().unwrap(),
+            method: request["method"]
+                .as_str()
+                .unwrap()
+                .parse::<Method>()
+                .unwrap(),
             target,
             headers: headers.collect(),
-            body: request.get("body_file").map_or_else(Bytes::new, |name| self.file(name)),
+            body: request
+                .get("body_file")
+                .map_or_else(Bytes::new, |name| self.file(name)),
         }
     }
 
@@ -136,20 +163,37 @@ impl Case {
         self.compare_calls(expect, played, wrong);
         self.compare_reply(&expect["response"], played, wrong);
         if let Some(Value::Array(consents)) = expect.get("consent_records") {
-            differ("consent", &Value::from(consents.clone()), &Value::from(played.consents.clone()), wrong);
+            differ(
+                "consent",
+                &Value::from(consents.clone()),
+                &Value::from(played.consents.clone()),
+                wrong,
+            );
         }
         if let Some(result) = expect.get("result") {
-            differ("result", result, played.results.first().unwrap_or(&Value::Null), wrong);
+            differ(
+                "result",
+                result,
+                played.results.first().unwrap_or(&Value::Null),
+                wrong,
+            );
         }
-        let calls: String = played
-            .calls
-            .iter()
-            .map(|made| format!("{} {}", made.url, String::from_utf8_lossy(&made.body)))
-            .collect();
+        let mut calls = String::new();
+        for made in &played.calls {
+            calls.push_str(&made.url);
+            calls.push_str(&String::from_utf8_lossy(&made.body));
+        }
         for text in expect["forbidden_strings"].as_array().into_iter().flatten() {
             let text = text.as_str().unwrap();
-            let reply = played.reply.as_ref().map(|reply| String::from_utf8_lossy(&reply.body).into_owned());
-            for (place, held) in [("stored", &played.stored), ("calls", &calls), ("reply", &reply.unwrap_or_default())] {
+            let reply = played
+                .reply
+                .as_ref()
+                .map(|reply| String::from_utf8_lossy(&reply.body).into_owned());
+            for (place, held) in [
+                ("stored", &played.stored),
+                ("calls", &calls),
+                ("reply", &reply.unwrap_or_default()),
+            ] {
                 if held.contains(text) {
                     wrong.push(format!("{text} is in {place}"));
                 }
@@ -162,16 +206,29 @@ impl Case {
         let mut made: Vec<_> = played.calls.iter().collect();
         if expect["calls_any_order"] == true {
             made.sort_by_key(|made| {
-                let place = |call: &Value| neutral::of(self.contract(), call["name"].as_str().unwrap()) == made.of;
+                let place = |call: &Value| {
+                    neutral::of(self.contract(), call["name"].as_str().unwrap()) == made.of
+                };
                 expected.iter().position(place)
             });
         }
         let seen: Vec<Value> = made
             .iter()
             .enumerate()
-            .map(|(at, made)| neutral::call(self.contract(), made, expected.get(at).unwrap_or(&Value::Null)))
+            .map(|(at, made)| {
+                neutral::call(
+                    self.contract(),
+                    made,
+                    expected.get(at).unwrap_or(&Value::Null),
+                )
+            })
             .collect();
-        differ("calls", &Value::from(expected.clone()), &Value::from(seen), wrong);
+        differ(
+            "calls",
+            &Value::from(expected.clone()),
+            &Value::from(seen),
+            wrong,
+        );
         for (call, made) in expected.iter().zip(&made) {
             if let Some(name) = call.get("body_file") {
                 let (wanted, seen) = (self.file(name), &made.body);
@@ -186,14 +243,31 @@ impl Case {
         let (Some(reply), false) = (&played.reply, expected.is_null()) else {
             return;
         };
-        differ("status", &expected["status"], &Value::from(reply.status.as_u16()), wrong);
+        differ(
+            "status",
+            &expected["status"],
+            &Value::from(reply.status.as_u16()),
+            wrong,
+        );
         if let Some(media) = expected.get("content_type") {
-            let seen = reply.headers.get("content-type").and_then(|value| value.to_str().ok());
-            let seen = seen.unwrap_or_default().split(';').next().unwrap_or_default();
+            let seen = reply
+                .headers
+                .get("content-type")
+                .and_then(|value| value.to_str().ok());
+            let seen = seen
+                .unwrap_or_default()
+                .split(';')
+                .next()
+                .unwrap_or_default();
             differ("content type", media, &Value::from(seen), wrong);
         }
         if let Some(text) = expected.get("text") {
-            differ("text", text, &Value::from(String::from_utf8_lossy(&reply.body).as_ref()), wrong);
+            differ(
+                "text",
+                text,
+                &Value::from(String::from_utf8_lossy(&reply.body).as_ref()),
+                wrong,
+            );
         }
         let read = |format, text: &[u8]| decode(format, None, None, text, &Limits::default());
         if let Some(document) = expected.get("json") {

@@ -22,7 +22,9 @@ const STEPS: &[(&str, &str, &str)] = &[
 
 /// The step, or the operation, that a case's name for a call means.
 pub(crate) fn of(contract: &str, call: &str) -> String {
-    let row = STEPS.iter().find(|(of, _, name)| *of == contract && *name == call);
+    let row = STEPS
+        .iter()
+        .find(|(of, _, name)| *of == contract && *name == call);
     row.map_or_else(|| call.to_owned(), |(_, step, _)| (*step).to_owned())
 }
 
@@ -66,7 +68,10 @@ fn contact(row: &Value) -> Value {
         ("not_before", "not_before"),
     ];
     for name in row.as_object().unwrap().keys() {
-        assert!(names.iter().any(|(wire, _)| wire == name), "an unexpected field {name}");
+        assert!(
+            names.iter().any(|(wire, _)| wire == name),
+            "an unexpected field {name}"
+        );
     }
     let field = |(wire, neutral): (&str, &str)| Some((neutral.to_owned(), row.get(wire)?.clone()));
     Value::Object(names.into_iter().filter_map(field).collect())

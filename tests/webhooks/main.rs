@@ -108,7 +108,7 @@ fn is_proven(texts: &[&str], headers: &Value, body: &str, now: i64) -> bool {
         headers: &headers,
         body: body.as_bytes(),
         plain: None,
-            document: None,
+        document: None,
         peer: None,
         path_secret: None,
         certificate: None,

@@ -35,7 +35,17 @@ impl Mask {
     /// The value with everything covered that comes from the push.
     pub(super) fn cover(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) if text.contains('/') && crate::codec::CODECS.iter().any(|codec| codec.media_types.iter().any(|media| text.starts_with(media))) => value.clone(),
+            Value::String(text)
+                if text.contains('/')
+                    && crate::codec::CODECS.iter().any(|codec| {
+                        codec
+                            .media_types
+                            .iter()
+                            .any(|media| text.starts_with(media))
+                    }) =>
+            {
+                value.clone()
+            }
             Value::String(text) if self.show || self.is_own(text) => Value::from(text.clone()),
             Value::String(text) => Value::from(covered(text)),
             Value::Number(number) if !self.show && number.to_string().len() > PLAIN_MAX => {

@@ -1,4 +1,4 @@
-//! What `pintle test` tells: for people, as JSON, as JUnit's XML.
+//! What `pintle test` tells: for people, as JSON, as the XML of `JUnit`.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -31,21 +31,35 @@ pub(super) fn tell(outcomes: &[Outcome], covers: &[Cover], arguments: &TestArgum
         print::error("no route has examples: write them under `examples:` in the route's file");
         return ExitCode::FAILURE;
     }
-    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn people(outcomes: &[Outcome], covers: &[Cover], short: &[&Cover]) {
     for outcome in outcomes {
-        let word = if outcome.is_good() { "ok    " } else { "FAILED" };
+        let word = if outcome.is_good() {
+            "ok    "
+        } else {
+            "FAILED"
+        };
         let took = outcome.took.as_millis();
-        print::line(&format!("{word} {}: {} ({took} ms)", outcome.route, outcome.example));
+        print::line(&format!(
+            "{word} {}: {} ({took} ms)",
+            outcome.route, outcome.example
+        ));
         if let Some(why) = &outcome.broken {
             print::line(&format!("         {why}"));
         }
         for (turn, difference) in &outcome.wrong {
             print::line(&format!("         turn {}: {}", turn + 1, difference.at));
             let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
-            print::line(&format!("           expected  {}", text(&difference.expected)));
+            print::line(&format!(
+                "           expected  {}",
+                text(&difference.expected)
+            ));
             print::line(&format!("           seen      {}", text(&difference.seen)));
         }
     }
@@ -56,10 +70,18 @@ fn people(outcomes: &[Outcome], covers: &[Cover], short: &[&Cover]) {
         } else {
             format!("; not used: line {}", unused.join(", "))
         };
-        print::line(&format!("cover  {}: {} %{rest}", cover.route, cover.percent()));
+        print::line(&format!(
+            "cover  {}: {} %{rest}",
+            cover.route,
+            cover.percent()
+        ));
     }
     for cover in short {
-        print::error(&format!("the examples of `{}` use {} % of its lines", cover.route, cover.percent()));
+        print::error(&format!(
+            "the examples of `{}` use {} % of its lines",
+            cover.route,
+            cover.percent()
+        ));
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.is_good()).count();
     print::line(&format!(
@@ -107,7 +129,10 @@ fn junit(outcomes: &[Outcome]) -> String {
     let failed = outcomes.iter().filter(|outcome| !outcome.is_good()).count();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let total = outcomes.len();
-    let _never = writeln!(text, "<testsuite name=\"pintle\" tests=\"{total}\" failures=\"{failed}\">");
+    let _never = writeln!(
+        text,
+        "<testsuite name=\"pintle\" tests=\"{total}\" failures=\"{failed}\">"
+    );
     for outcome in outcomes {
         let seconds = outcome.took.as_secs_f64();
         let _never = write!(

@@ -5,22 +5,37 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{Arm, Expr, Pipe};
-use crate::mapping::line::Line;
 use crate::mapping::condition::Condition;
 use crate::mapping::function::{Pipeline, Tables};
+use crate::mapping::line::Line;
 use crate::mapping::path::Path;
 use crate::mapping::template::{Template, TemplateFault};
 use crate::yaml::{Fault, Faults, Fields, Node, Read as _, Value};
 
 /// The keys that make a mapping an operator, and what each gives.
 pub const OPERATORS: &[(&str, &str)] = &[
-    ("from", "a value that goes through the functions of `then`; `default` and `required` say what stands in where nothing comes out"),
-    ("first", "the first of a list of values that is there and not empty"),
+    (
+        "from",
+        "a value that goes through the functions of `then`; `default` and `required` say what stands in where nothing comes out",
+    ),
+    (
+        "first",
+        "the first of a list of values that is there and not empty",
+    ),
     ("all", "everything that a selector selects, as a list"),
-    ("text", "a text with values in it: `lead-{$.body.id}`; nothing where one of them is not there"),
+    (
+        "text",
+        "a text with values in it: `lead-{$.body.id}`; nothing where one of them is not there",
+    ),
     ("choose", "the `give` of the first entry whose `when` holds"),
-    ("literal", "a value as it stands, also where it begins with `$`"),
-    ("object", "an object, for fields that are called like an operator"),
+    (
+        "literal",
+        "a value as it stands, also where it begins with `$`",
+    ),
+    (
+        "object",
+        "an object, for fields that are called like an operator",
+    ),
 ];
 
 impl Expr {
@@ -40,7 +55,13 @@ impl Expr {
                 all.into_iter().collect::<Option<_>>().map(Self::List)
             }
             Value::Map(entries) => match operator(entries) {
-                Some((name, at)) => Operator { node, at, tables, faults }.read(name),
+                Some((name, at)) => Operator {
+                    node,
+                    at,
+                    tables,
+                    faults,
+                }
+                .read(name),
                 None => read_object(node, tables, faults),
             },
         }
@@ -49,12 +70,7 @@ impl Expr {
 
 impl Expr {
     /// Reads a value that stands under a name, on a line of its own.
-    pub fn read_line(
-        key: &Node,
-        node: &Node,
-        tables: &Tables,
-        faults: &Faults,
-    ) -> Option<Self> {
+    pub fn read_line(key: &Node, node: &Node, tables: &Tables, faults: &Faults) -> Option<Self> {
         let line = Arc::new(Line::new(key.span.line));
         let expr = Self::read(node, tables, faults)?;
         Some(Self::Line(line, Box::new(expr)))
@@ -167,8 +183,11 @@ impl Operator<'_> {
     fn read_first(&self) -> Option<Expr> {
         let Value::List(items) = &self.at.value else {
             self.faults.push(
-                Fault::at(self.at, format!("expected a list, found {}", self.at.kind()))
-                    .help("write `first: [$.body.mobile, $.body.phone]`"),
+                Fault::at(
+                    self.at,
+                    format!("expected a list, found {}", self.at.kind()),
+                )
+                .help("write `first: [$.body.mobile, $.body.phone]`"),
             );
             return None;
         };
@@ -182,8 +201,11 @@ impl Operator<'_> {
     fn read_choose(&self) -> Option<Expr> {
         let Value::List(items) = &self.at.value else {
             self.faults.push(
-                Fault::at(self.at, format!("expected a list, found {}", self.at.kind()))
-                    .help("write `choose: [{ when: $.body.a, give: yes }, { give: no }]`"),
+                Fault::at(
+                    self.at,
+                    format!("expected a list, found {}", self.at.kind()),
+                )
+                .help("write `choose: [{ when: $.body.a, give: yes }, { give: no }]`"),
             );
             return None;
         };
@@ -223,9 +245,7 @@ impl Expr {
     fn place(&self) -> String {
         match self {
             Self::Select(path) | Self::All(path) => path.as_str().to_owned(),
-            Self::First(of) | Self::List(of) => {
-                of.first().map_or_else(String::new, Self::place)
-            }
+            Self::First(of) | Self::List(of) => of.first().map_or_else(String::new, Self::place),
             Self::Pipe(pipe) => pipe.from.place(),
             Self::Line(_, expr) => expr.place(),
             _ => "a value".to_owned(),

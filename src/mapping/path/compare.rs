@@ -124,8 +124,7 @@ fn number_and_size(number: &Number, size: u64, fuel: &mut Fuel) -> Result<Orderi
 /// Two numbers that are written as texts, as JSON writes them.
 pub(super) fn texts(left: &str, right: &str) -> Option<Ordering> {
     let is_number = |text: &str| text.len() <= DIGITS_MAX && text.parse::<Number>().is_ok();
-    (is_number(left) && is_number(right))
-        .then(|| Decimal::of(left).compare(&Decimal::of(right)))
+    (is_number(left) && is_number(right)).then(|| Decimal::of(left).compare(&Decimal::of(right)))
 }
 
 /// Longer texts are no numbers.

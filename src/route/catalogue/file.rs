@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Catalogue, Effect, Entry, Guide, Kind, Line, table, webhook};
-use crate::route::flow::{self, Flow};
 use crate::policy::{Family, Policies, Provenance, SealingChoice, choice, read_sealing};
+use crate::route::flow::{self, Flow};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
 
 /// An entry as it is written, before `same_as` is followed.

@@ -20,8 +20,11 @@ pub(in crate::route) fn check(
         let place = place_of(node, operation).unwrap_or(node);
         match catalogue.entry(operation) {
             Some(entry) if entry.reserved => faults.push(
-                Fault::at(place, format!("`{operation}` is a call that the gateway makes by itself"))
-                    .help("remove the step: there is a token whenever one is needed"),
+                Fault::at(
+                    place,
+                    format!("`{operation}` is a call that the gateway makes by itself"),
+                )
+                .help("remove the step: there is a token whenever one is needed"),
             ),
             Some(entry) if entry.path.is_none() => faults.push(
                 Fault::at(place, format!("the path of `{operation}` is not known"))
@@ -68,9 +71,15 @@ pub(in crate::route) fn refuse_twins(flows: &[Flow], nodes: &[Node], faults: &Fa
     for (flow, node) in flows.iter().zip(nodes) {
         if let Some(other) = names.insert(flow.name.as_str(), flow) {
             faults.push(
-                Fault::at(node.child("route").unwrap_or(node), format!("the name `{}` is taken", flow.name))
-                    .label("taken")
-                    .help(format!("it stands at {} already: choose another name", other.line)),
+                Fault::at(
+                    node.child("route").unwrap_or(node),
+                    format!("the name `{}` is taken", flow.name),
+                )
+                .label("taken")
+                .help(format!(
+                    "it stands at {} already: choose another name",
+                    other.line
+                )),
             );
         }
         let Begins::Listen(listen) = &flow.begins else {

@@ -26,14 +26,19 @@ pub(super) fn check(node: &Node, faults: &Faults) {
         vars: keys(node.child("vars")),
         steps: BTreeSet::new(),
     };
-    defined.vars.extend(keys(node.child("items").and_then(|items| items.child("vars"))));
+    defined.vars.extend(keys(
+        node.child("items").and_then(|items| items.child("vars")),
+    ));
     collect_steps(node, &mut defined);
     let is_event = node.child("on").is_some();
     let Value::Map(entries) = &node.value else {
         return;
     };
     for (key, value) in entries {
-        if !matches!(key.text(), Some("examples" | "about" | "route" | "settings" | "prove" | "never" | "record")) {
+        if !matches!(
+            key.text(),
+            Some("examples" | "about" | "route" | "settings" | "prove" | "never" | "record")
+        ) {
             walk(value, &mut |scalar, path| {
                 check_path(scalar, path, &defined, (is_event, faults));
             });
@@ -83,7 +88,6 @@ fn collect_steps<'n>(node: &'n Node, defined: &mut Defined<'n>) {
 /// Hands over every selector, alone or within a text.
 fn walk(node: &Node, told: &mut impl FnMut(&Node, &Path)) {
     match &node.value {
-        Value::Null => {}
         Value::Scalar { text, .. } if text.starts_with('$') => {
             if let Ok(path) = Path::parse(text) {
                 told(node, &path);
@@ -94,7 +98,7 @@ fn walk(node: &Node, told: &mut impl FnMut(&Node, &Path)) {
                 template.paths().for_each(|path| told(node, path));
             }
         }
-        Value::Scalar { .. } => {}
+        Value::Null | Value::Scalar { .. } => {}
         Value::List(items) => items.iter().for_each(|item| walk(item, told)),
         Value::Map(entries) => {
             for (key, value) in entries {
@@ -106,11 +110,19 @@ fn walk(node: &Node, told: &mut impl FnMut(&Node, &Path)) {
     }
 }
 
-fn check_path(node: &Node, path: &Path, defined: &Defined<'_>, (is_event, faults): (bool, &Faults)) {
+fn check_path(
+    node: &Node,
+    path: &Path,
+    defined: &Defined<'_>,
+    (is_event, faults): (bool, &Faults),
+) {
     let Some(member) = path.root_name() else {
         faults.push(
-            Fault::at(node, format!("`{}` names no part of the push", path.as_str()))
-                .help("begin with a name: `$.body`, `$.vars`, `$.settings`, …"),
+            Fault::at(
+                node,
+                format!("`{}` names no part of the push", path.as_str()),
+            )
+            .help("begin with a name: `$.body`, `$.vars`, `$.settings`, …"),
         );
         return;
     };
@@ -126,8 +138,11 @@ fn check_path(node: &Node, path: &Path, defined: &Defined<'_>, (is_event, faults
     let is_of_push = matches!(member, "body" | "headers" | "query");
     if is_of_push && is_event {
         faults.push(
-            Fault::at(node, format!("a route that begins with an event has no `$.{member}`"))
-                .help("write `$.event`: the whole event stands there"),
+            Fault::at(
+                node,
+                format!("a route that begins with an event has no `$.{member}`"),
+            )
+            .help("write `$.event`: the whole event stands there"),
         );
     }
     if member == "event" && !is_event {
@@ -137,11 +152,23 @@ fn check_path(node: &Node, path: &Path, defined: &Defined<'_>, (is_event, faults
         );
     }
     let (of, what, add) = match member {
-        "settings" => (&defined.settings, "setting", "add it under `settings:`, with a default or without a value"),
+        "settings" => (
+            &defined.settings,
+            "setting",
+            "add it under `settings:`, with a default or without a value",
+        ),
         "secrets" => (&defined.secrets, "secret", "add it to the list `secrets:`"),
-        "kept" => (&defined.kept, "value that is looked up", "add it under `load:`"),
+        "kept" => (
+            &defined.kept,
+            "value that is looked up",
+            "add it under `load:`",
+        ),
         "vars" => (&defined.vars, "value", "add it under `vars:`"),
-        "steps" => (&defined.steps, "step", "write the name of a step of this route"),
+        "steps" => (
+            &defined.steps,
+            "step",
+            "write the name of a step of this route",
+        ),
         _ => return,
     };
     if let Some(name) = path.second_name()
@@ -168,8 +195,17 @@ pub(super) fn check_replies(node: &Node, flow: &Flow, faults: &Faults) {
         let known = flow.replies.contains_key(&check.reply);
         if is_push && !known {
             faults.push(
-                Fault::at(place, format!("a check answers with `{}`, and there is no such answer", check.reply))
-                    .help(format!("add `{}: {{ status: 400, json: {{ … }} }}` under `replies:`", check.reply)),
+                Fault::at(
+                    place,
+                    format!(
+                        "a check answers with `{}`, and there is no such answer",
+                        check.reply
+                    ),
+                )
+                .help(format!(
+                    "add `{}: {{ status: 400, json: {{ … }} }}` under `replies:`",
+                    check.reply
+                )),
             );
             return;
         }
@@ -186,8 +222,11 @@ pub(super) fn check_replies(node: &Node, flow: &Flow, faults: &Faults) {
         if !is_known && is_push {
             let known = REPLIES.iter().map(|(known, _)| *known);
             faults.push(
-                Fault::at(written.and_then(|node| node.child(name)).unwrap_or(node), format!("nothing answers with `{name}`"))
-                    .help(meant(name, known)),
+                Fault::at(
+                    written.and_then(|node| node.child(name)).unwrap_or(node),
+                    format!("nothing answers with `{name}`"),
+                )
+                .help(meant(name, known)),
             );
         }
     }

@@ -44,7 +44,10 @@ pub fn outline(planner: &Planner<'_>, document: &mut Document) -> Value {
     told.insert("consents".to_owned(), Value::from(plan.consents));
     let keys: Vec<String> = plan.claims.into_iter().map(|claim| claim.key).collect();
     told.insert("marks".to_owned(), Value::from(keys));
-    told.insert("calls".to_owned(), Value::from(calls(flow, (planner, document))));
+    told.insert(
+        "calls".to_owned(),
+        Value::from(calls(flow, (planner, document))),
+    );
     if let Ok(Some(reply)) = planner.reply("accepted", document, &mut Fuel::default()) {
         told.insert("reply".to_owned(), reply_value(&reply));
     }
@@ -64,7 +67,10 @@ fn calls(flow: &Flow, (planner, document): (&Planner<'_>, &Document)) -> Vec<Val
 pub fn call(step: &Step, (planner, document): (&Planner<'_>, &Document), into: &mut Vec<Value>) {
     let value = |expr: Option<&Expr>| {
         let expr = expr?;
-        planner.value(expr, document, &mut Fuel::default()).ok().flatten()
+        planner
+            .value(expr, document, &mut Fuel::default())
+            .ok()
+            .flatten()
     };
     match &step.action {
         Action::Call {

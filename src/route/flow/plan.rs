@@ -22,7 +22,7 @@ use crate::policy::Opening;
 #[derive(Debug)]
 pub enum Planned {
     /// It ends here, with this answer.
-    Ends(Ended),
+    Ends(Box<Ended>),
     /// It is stored, and its steps are made.
     Goes(Plan),
 }
@@ -71,7 +71,14 @@ pub struct Claim {
 /// How far the checks came.
 enum Checked {
     Good,
-    Failed(Ended, Vec<Value>),
+    Failed(Box<Ended>, Vec<Value>),
+}
+
+/// What became of an item.
+enum Looked {
+    Taken,
+    /// With a word for it.
+    Refused(Option<String>),
 }
 
 /// One planning.
@@ -110,11 +117,15 @@ impl Planner<'_> {
             let key = self.value(&rule.key, document, fuel)?;
             let value = self.value(&rule.value, document, fuel)?;
             if let Some((key, value)) = key.as_ref().and_then(as_text).zip(value) {
-                plan.keeps.push((rule.space.clone(), key, value, rule.window));
+                plan.keeps
+                    .push((rule.space.clone(), key, value, rule.window));
             }
         }
         if let Some(order) = &self.flow.order {
-            plan.order = self.value(order, document, fuel)?.as_ref().and_then(as_text);
+            plan.order = self
+                .value(order, document, fuel)?
+                .as_ref()
+                .and_then(as_text);
         }
         Ok(Planned::Goes(plan))
     }
@@ -135,7 +146,7 @@ impl Planner<'_> {
         checks: &[Check],
         document: &mut Document,
         fuel: &mut Fuel,
-    ) -> Result<Option<Ended>, Halt> {
+    ) -> Result<Option<Box<Ended>>, Halt> {
         let Checked::Failed(mut ended, faults) = self.check(checks, document, fuel)? else {
             return Ok(None);
         };
@@ -218,12 +229,7 @@ impl Planner<'_> {
         })
     }
 
-    fn hours(
-        &self,
-        document: &mut Document,
-        plan: &mut Plan,
-        fuel: &mut Fuel,
-    ) -> Result<(), Halt> {
+    fn hours(&self, document: &mut Document, plan: &mut Plan, fuel: &mut Fuel) -> Result<(), Halt> {
         let Some(rule) = &self.flow.hours else {
             return Ok(());
         };
@@ -258,8 +264,8 @@ impl Planner<'_> {
             document.put("item", item);
             document.put("vars", of_route.clone());
             document.take("reason");
-            let reason = self.item(items, document, (plan, &mut here), fuel)?;
-            if let Some(reason) = reason {
+            let looked = self.item(items, document, (plan, &mut here), fuel)?;
+            if let Looked::Refused(reason) = looked {
                 tell(document, reason.as_deref(), Vec::new());
                 results.extend(self.optional(items.refusal.as_ref(), document, fuel)?);
                 continue;
@@ -269,7 +275,8 @@ impl Planner<'_> {
             self.consent(items.consent.as_ref(), document, plan, fuel)?;
             let vars = document.take("vars").unwrap_or_default();
             let item = document.take("item").unwrap_or_default();
-            plan.work.push(serde_json::json!({ "item": item, "vars": vars }));
+            plan.work
+                .push(serde_json::json!({ "item": item, "vars": vars }));
         }
         document.take("item");
         document.take("reason");
@@ -279,27 +286,27 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Looks at one item: `Some` with a word for it where it is not taken.
+    /// Looks at one item.
     fn item(
         &self,
         items: &Items,
         document: &mut Document,
         (plan, here): (&mut Plan, &mut BTreeSet<String>),
         fuel: &mut Fuel,
-    ) -> Result<Option<Option<String>>, Halt> {
+    ) -> Result<Looked, Halt> {
         self.make_vars(&items.vars, document, fuel)?;
         if let Checked::Failed(ended, _) = self.check(&items.checks, document, fuel)? {
-            return Ok(Some(ended.reason));
+            return Ok(Looked::Refused(ended.reason));
         }
         if let Some(once) = &items.once
             && let Some(claim) = self.claim(once, true, document, fuel)?
         {
             if self.seen.contains(&claim.key) || !here.insert(claim.key.clone()) {
-                return Ok(Some(once.reason.clone()));
+                return Ok(Looked::Refused(once.reason.clone()));
             }
             plan.claims.push(claim);
         }
-        Ok(None)
+        Ok(Looked::Taken)
     }
 
     fn optional(
@@ -355,12 +362,12 @@ impl Planner<'_> {
 }
 
 impl Check {
-    fn ended(&self) -> Ended {
-        Ended {
+    fn ended(&self) -> Box<Ended> {
+        Box::new(Ended {
             name: self.reply.clone(),
             reason: self.reason.clone(),
             reply: None,
-        }
+        })
     }
 }
 

@@ -1,22 +1,23 @@
 //! Reading a route with steps.
 
+mod replies;
 mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method};
 
-use super::reply::{Replies, ReplyRule};
 use super::{
-    Begins, Check, Closed, Flow, HoursRule, Items, KeepRule, Listen, Load, OnceRule, RecordRule, When, names,
+    Begins, Check, Closed, Flow, HoursRule, Items, KeepRule, Listen, Load, OnceRule, RecordRule,
+    When, names,
 };
 use crate::codec::{CODECS, Format};
 use crate::mapping::condition::Condition;
 use crate::mapping::expr::Expr;
 use crate::mapping::function::Tables;
-use crate::mapping::{Line, MemberQuery};
 use crate::mapping::path::Path;
+use crate::mapping::{Line, MemberQuery};
 use crate::policy::{Policies, Proof, Provenance, choice};
 use crate::route::catalogue::{Line as Place, PushPath};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Value};
@@ -38,7 +39,10 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     let name = fields.required::<Name>("route");
     let about = fields.optional("about");
     let provenance = fields.or("source", Provenance::Assumed);
-    let settings = fields.node("settings").map(read_settings).unwrap_or_default();
+    let settings = fields
+        .node("settings")
+        .map(read_settings)
+        .unwrap_or_default();
     let secrets: Vec<Name> = fields.or("secrets", Vec::new());
     let begins = read_begins(&mut fields, known);
     let never: Vec<MemberQuery> = fields.or("never", Vec::new());
@@ -68,6 +72,15 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
         _ => Vec::new(),
     };
     fields.finish();
+    if let (Some(order), Some(When::Done)) = (node.child("order"), answer) {
+        known.faults.push(
+            Fault::at(
+                order,
+                "a sender that waits for the steps is not put behind others",
+            )
+            .help("remove `order`, or `answer: when_done`"),
+        );
+    }
     names::check(node, known.faults);
     let flow = Flow {
         name: name?.0,
@@ -145,17 +158,20 @@ fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
         }
         (Some(_), Some(on)) => {
             known.faults.push(
-                Fault::at(on, "a route begins with `listen` or with `on`, not with both")
-                    .help("write a second route for the event"),
+                Fault::at(
+                    on,
+                    "a route begins with `listen` or with `on`, not with both",
+                )
+                .help("write a second route for the event"),
             );
             None
         }
         (None, None) => {
-            known.faults.push(
-                fields
-                    .fault("this route begins with nothing")
-                    .help("add `listen: { path: /in/partner, body: json }`, or `on: [lead.qualified]`"),
-            );
+            known
+                .faults
+                .push(fields.fault("this route begins with nothing").help(
+                    "add `listen: { path: /in/partner, body: json }`, or `on: [lead.qualified]`",
+                ));
             None
         }
     }
@@ -208,11 +224,7 @@ impl Known<'_> {
     }
 
     /// Reads a list.
-    pub(super) fn list<T>(
-        &self,
-        node: Option<&Node>,
-        read: impl Fn(&Node) -> Option<T>,
-    ) -> Vec<T> {
+    pub(super) fn list<T>(&self, node: Option<&Node>, read: impl Fn(&Node) -> Option<T>) -> Vec<T> {
         let Some(node) = node else {
             return Vec::new();
         };
@@ -236,8 +248,11 @@ impl Known<'_> {
         let path = path?;
         if path.secret_at.is_some() != proof.needs_path_secret() {
             self.faults.push(
-                Fault::at(node, "a secret segment of the path and a proof that looks at it go together")
-                    .help("write `{secret}` in the path and `path_secret` in the proof, or neither"),
+                Fault::at(
+                    node,
+                    "a secret segment of the path and a proof that looks at it go together",
+                )
+                .help("write `{secret}` in the path and `path_secret` in the proof, or neither"),
             );
         }
         Some(Listen {
@@ -279,10 +294,10 @@ impl Known<'_> {
                 key: self.expr(Some(key))?,
             }),
             _ => {
-                self.faults.push(
-                    Fault::at(node, "this says not what is looked up")
-                        .help("write `{ space: pings, key: $.body.ping_id }`, or `{ counter: pings }`"),
-                );
+                self.faults
+                    .push(Fault::at(node, "this says not what is looked up").help(
+                        "write `{ space: pings, key: $.body.ping_id }`, or `{ counter: pings }`",
+                    ));
                 None
             }
         }
@@ -347,9 +362,9 @@ impl Known<'_> {
         let mut fields = Fields::open(node, self.faults)?;
         let key = fields.required_node("key", "[$.body.lead_id]");
         let window = fields.required::<Duration>("for");
-        let is_strict = fields.node("differing").and_then(|node| {
-            choice(node, self.faults, &[("conflict", true), ("repeat", false)])
-        });
+        let is_strict = fields
+            .node("differing")
+            .and_then(|node| choice(node, self.faults, &[("conflict", true), ("repeat", false)]));
         let replay = fields.optional::<String>("replay");
         let reason = fields.optional("reason");
         fields.finish();
@@ -418,7 +433,11 @@ impl Known<'_> {
         let policy = fields.required_node("policy", "us_calling");
         let place = fields.required_node("place", "$.vars.state");
         let closed = fields.node("closed").and_then(|node| {
-            choice(node, self.faults, &[("tell", Closed::Tell), ("hold", Closed::Hold)])
+            choice(
+                node,
+                self.faults,
+                &[("tell", Closed::Tell), ("hold", Closed::Hold)],
+            )
         });
         fields.finish();
         let hours = self.policies.hours.resolve(policy?, self.faults)?;
@@ -427,90 +446,6 @@ impl Known<'_> {
             place: self.expr(place)?,
             closed: closed.unwrap_or(Closed::Hold),
         })
-    }
-
-    fn replies(&self, node: Option<&Node>) -> Replies {
-        let all = self.entries(node, |node| {
-            let rules = match &node.value {
-                Value::List(_) => self.list(Some(node), |node| self.reply(node)),
-                _ => self.reply(node).into_iter().collect(),
-            };
-            Some(rules)
-        });
-        all.into_iter().collect()
-    }
-
-    fn reply(&self, node: &Node) -> Option<ReplyRule> {
-        let mut fields = Fields::open(node, self.faults)?;
-        let when = fields.node("when");
-        let status = fields.optional::<u64>("status");
-        let headers = fields.node("headers");
-        let media = fields.optional::<String>("content_type");
-        let redirect = self.expr(fields.node("redirect"));
-        let body = self.body(&mut fields);
-        fields.finish();
-        let default = if redirect.is_some() { 303 } else { 200 };
-        let status = u16::try_from(status.unwrap_or(default)).ok();
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.filter(|status| !status.is_informational());
-        if status.is_none() {
-            self.faults.push(
-                Fault::at(node.child("status").unwrap_or(node), "this is no status of an answer")
-                    .help("write a number from 200 to 599"),
-            );
-        }
-        let when = match when {
-            None => None,
-            Some(node) => Some(self.condition(Some(node))?),
-        };
-        Some(ReplyRule {
-            line: Line::new(node.span.line),
-            when,
-            status: status?,
-            headers: self.headers(headers),
-            content_type: media.and_then(|media| HeaderValue::from_str(&media).ok()),
-            body: body?,
-            redirect,
-        })
-    }
-
-    /// Headers by name.
-    pub(super) fn headers(&self, node: Option<&Node>) -> Vec<(HeaderName, Expr)> {
-        let all = self.exprs(node);
-        let named = all.into_iter().filter_map(|(name, value)| {
-            let read = HeaderName::from_bytes(name.as_bytes()).ok();
-            if let (None, Some(node)) = (&read, node) {
-                self.faults.push(
-                    Fault::at(node, format!("`{name}` is no name of a header"))
-                        .help("write letters, digits and `-`"),
-                );
-            }
-            Some((read?, value))
-        });
-        named.collect()
-    }
-
-    /// The body under the name of its format; the outer `None` is a fault.
-    #[expect(clippy::option_option, reason = "a fault, no body, a body")]
-    pub(super) fn body(&self, fields: &mut Fields<'_>) -> Option<Option<(Format, Expr)>> {
-        let written = CODECS.iter().filter_map(|codec| {
-            let node = fields.node(codec.name)?;
-            Some((codec, node))
-        });
-        let written: Vec<_> = written.collect();
-        if let [_, (codec, node), ..] = written.as_slice() {
-            self.faults.push(
-                Fault::at(node, "there is a body already")
-                    .help(format!("remove `{}`, or the other body", codec.name)),
-            );
-            return None;
-        }
-        match written.first() {
-            None => Some(None),
-            Some((codec, node)) => self
-                .expr(Some(node))
-                .map(|expr| Some((codec.format, expr))),
-        }
     }
 }
 

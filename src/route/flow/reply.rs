@@ -7,8 +7,8 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::codec::{self, Format};
-use crate::mapping::condition::Condition;
 use crate::mapping::Line;
+use crate::mapping::condition::Condition;
 use crate::mapping::expr::{Expr, Halt, Means};
 use crate::mapping::path::Fuel;
 use crate::mapping::scalar::as_text;
@@ -50,11 +50,20 @@ pub struct Reply {
 pub const REPLIES: &[(&str, &str)] = &[
     ("accepted", "the push is stored, or its steps are done"),
     ("refused", "a check failed that names no other answer"),
-    ("repeated", "the push was seen before; without it, that is `accepted`"),
-    ("conflict", "another push with the same key has another body"),
+    (
+        "repeated",
+        "the push was seen before; without it, that is `accepted`",
+    ),
+    (
+        "conflict",
+        "another push with the same key has another body",
+    ),
     ("failed", "a step failed, and the sender waits"),
     ("unproved", "the sender is not proved"),
-    ("stale", "what proves the sender is too old; without it, that is `unproved`"),
+    (
+        "stale",
+        "what proves the sender is too old; without it, that is `unproved`",
+    ),
     ("malformed", "the push cannot be read"),
 ];
 
@@ -99,7 +108,9 @@ impl ReplyRule {
         }
         let body = self.body.iter().map(|(_, body)| body);
         let headers = self.headers.iter().map(|(_, value)| value);
-        body.chain(headers).chain(&self.redirect).for_each(|expr| expr.walk(told));
+        body.chain(headers)
+            .chain(&self.redirect)
+            .for_each(|expr| expr.walk(told));
     }
 
     fn shape(&self, means: &Means<'_>, fuel: &mut Fuel) -> Result<Reply, Halt> {

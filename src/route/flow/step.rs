@@ -6,8 +6,8 @@ use http::{HeaderName, Method};
 
 use super::Check;
 use crate::codec::Format;
-use crate::mapping::condition::Condition;
 use crate::mapping::Line;
+use crate::mapping::condition::Condition;
 use crate::mapping::expr::Expr;
 use crate::mapping::template::Template;
 

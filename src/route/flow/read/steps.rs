@@ -95,11 +95,10 @@ impl Known<'_> {
         match several.iter().flatten().count() {
             1 => {}
             0 => {
-                self.faults.push(
-                    fields
-                        .fault("this step does nothing")
-                        .help("add `call: workflow.add_contacts`, or `send: { url: https://…, form: {…} }`"),
-                );
+                self.faults
+                    .push(fields.fault("this step does nothing").help(
+                    "add `call: workflow.add_contacts`, or `send: { url: https://…, form: {…} }`",
+                ));
                 return None;
             }
             _ => {
@@ -163,7 +162,11 @@ impl Known<'_> {
         });
         fields.finish();
         let body = body?;
-        let method = method.unwrap_or(if body.is_some() { Method::POST } else { Method::GET });
+        let method = method.unwrap_or(if body.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        });
         let url_node = url?;
         let url = read_template(url_node, self.faults)?;
         self.check_url(url_node, &url, allow.is_some());
