@@ -40,7 +40,7 @@ impl Ledger {
         let mut own: HashMap<Name, [u8; 32]> = HashMap::new();
         for (at, mark) in event.marks.iter().enumerate() {
             let name = mark::name(&event.route, &mark.key);
-            match self.held(&name)? {
+            match self.held(&name, now_ms)? {
                 Some(held) if held.until_ms > now_ms => {
                     if held.digest == mark.digest {
                         repeated.push(at);
@@ -88,19 +88,20 @@ impl Ledger {
             };
             // Without deliveries it is never given up, and the number is another one's.
             let is_claim = mark.after_success && !event.duties.is_empty();
+            let row = self.marks().next_row();
             self.statement(
-                "INSERT INTO marks(until_ms, name, digest, answer, event)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO marks(id, until_ms, name, digest, answer, event)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
+                row,
                 mark.until_ms,
                 name,
                 mark.digest,
                 &mark.answer[..],
                 is_claim.then_some(number),
             ])?;
-            self.marks()
-                .insert(*name, self.connection().last_insert_rowid());
+            self.marks().insert(*name, row, mark.until_ms);
         }
         Ok(())
     }
@@ -125,25 +126,30 @@ impl Ledger {
     /// Takes the marks of an event again that were given back; `false` where another event has one
     /// of them, unless it is forced to go without it.
     pub(super) fn take_again(&mut self, event: i64, force: bool, now_ms: UnixMs) -> Acted<bool> {
-        let given: Vec<(i64, Name)> = self
-            .statement("SELECT id, name FROM marks WHERE event = ?1 AND is_free AND until_ms > ?2")?
-            .query_map([event, now_ms], |row| Ok((row.get(0)?, row.get(1)?)))?
+        let given: Vec<(i64, Name, UnixMs)> = self
+            .statement(
+                "SELECT id, name, until_ms FROM marks
+                 WHERE event = ?1 AND is_free AND until_ms > ?2",
+            )?
+            .query_map([event, now_ms], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
             .collect::<rusqlite::Result<_>>()?;
         let mut free = Vec::new();
-        for (row, name) in given {
-            match self.held(&name)? {
+        for (row, name, until_ms) in given {
+            match self.held(&name, now_ms)? {
                 Some(other) if other.until_ms > now_ms && force => {}
                 Some(other) if other.until_ms > now_ms => return Ok(false),
-                other => free.push((row, name, other)),
+                other => free.push((row, name, until_ms, other)),
             }
         }
-        for (row, name, run_out) in free {
+        for (row, name, until_ms, run_out) in free {
             if let Some(run_out) = run_out {
                 self.forget_mark(run_out.row, &name)?;
             }
             self.statement("UPDATE marks SET is_free = 0 WHERE id = ?1")?
                 .execute([row])?;
-            self.marks().insert(name, row);
+            self.marks().insert(name, row, until_ms);
         }
         Ok(true)
     }
@@ -165,22 +171,31 @@ impl Ledger {
         Ok(())
     }
 
-    fn held(&self, name: &Name) -> Acted<Option<Held>> {
-        let Some(row) = self.marks().row(name) else {
-            return Ok(None);
-        };
-        let held = self
-            .statement("SELECT until_ms, digest, answer FROM marks WHERE id = ?1")?
-            .query_row([row], |found| {
-                Ok(Held {
-                    row,
-                    until_ms: found.get(0)?,
-                    digest: found.get(1)?,
-                    answer: found.get(2)?,
+    /// The mark that is held under a name; where none is good any longer, one that has run out.
+    fn held(&self, name: &Name, now_ms: UnixMs) -> Acted<Option<Held>> {
+        let mut run_out = None;
+        for row in self.marks().rows(self.connection(), name)? {
+            let held = self
+                .statement(
+                    "SELECT until_ms, digest, answer FROM marks
+                     WHERE id = ?1 AND name = ?2 AND NOT is_free",
+                )?
+                .query_row(params![row, name], |found| {
+                    Ok(Held {
+                        row,
+                        until_ms: found.get(0)?,
+                        digest: found.get(1)?,
+                        answer: found.get(2)?,
+                    })
                 })
-            })
-            .optional()?;
-        Ok(held)
+                .optional()?;
+            match held {
+                Some(held) if held.until_ms > now_ms => return Ok(Some(held)),
+                Some(held) => run_out = Some(held),
+                None => {}
+            }
+        }
+        Ok(run_out)
     }
 }
 
@@ -194,14 +209,18 @@ pub(super) fn seen(
 ) -> rusqlite::Result<Vec<bool>> {
     let is_seen = |key: &String| {
         let name = mark::name(route, key);
-        let Some(row) = marks.row(&name) else {
-            return Ok(false);
-        };
-        connection
-            .prepare_cached(
-                "SELECT 1 FROM marks WHERE id = ?1 AND name = ?2 AND until_ms > ?3 AND NOT is_free",
-            )?
-            .exists(params![row, name, now_ms])
+        for row in marks.rows(connection, &name)? {
+            let is_good = connection
+                .prepare_cached(
+                    "SELECT 1 FROM marks
+                     WHERE id = ?1 AND name = ?2 AND until_ms > ?3 AND NOT is_free",
+                )?
+                .exists(params![row, name, now_ms])?;
+            if is_good {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     };
     keys.iter().map(is_seen).collect()
 }

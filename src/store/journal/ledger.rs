@@ -47,6 +47,8 @@ pub(super) struct Ledger {
     held_bytes: u64,
     /// Pages in the log.
     log_pages: Arc<AtomicU64>,
+    /// When something came last.
+    now_ms: Option<UnixMs>,
 }
 
 /// Ids are handed out once and never again, also when the last deliveries were forgotten: a lease
@@ -77,6 +79,7 @@ impl Ledger {
             bytes_max,
             held_bytes: 0,
             log_pages,
+            now_ms: None,
         })
     }
 
@@ -111,6 +114,11 @@ impl Ledger {
 
     /// Makes the transaction durable.
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+        if let Some(now_ms) = self.now_ms
+            && self.marks.is_crowded()
+        {
+            self.marks.save(&self.connection, now_ms)?;
+        }
         self.run("COMMIT")?;
         self.marks.commit();
         Ok(())
@@ -134,6 +142,7 @@ impl Ledger {
         };
         let rows = event.duties.len() + event.marks.len() + event.keeps.len();
         self.reserve(rows, event.bytes())?;
+        self.now_ms = Some(now_ms);
         self.mark(event, &fresh, self.ids.next)?;
         for keep in &event.keeps {
             self.put(keep)?;

@@ -130,6 +130,14 @@ pub(super) const BURIED: i64 = 4;
 /// It waits behind another of its order key.
 pub(super) const HELD: i64 = 5;
 
+/// The tables, for tests of what looks into them.
+#[cfg(test)]
+pub(super) fn make(connection: &Connection) -> rusqlite::Result<()> {
+    VERSIONS
+        .iter()
+        .try_for_each(|statements| connection.execute_batch(statements))
+}
+
 const VERSION: i64 = 2;
 /// What each version did to the tables of the one before.
 const VERSIONS: [&str; 2] = [VERSION_1, VERSION_2];
@@ -189,7 +197,8 @@ INSERT INTO numbers(name, value) VALUES ('ids', 1), ('probes', 0);
 ";
 
 /// `marks.event` is the number of the event that gives its mark back when it is given up, and is
-/// empty for all others; a mark with `is_free` was given back, and is there for a replay to take.
+/// empty for all others. Names of marks up to the row `numbers.marks` are in `runs`, whose pages are
+/// numbered after them. A mark with `is_free` was given back, and is there for a replay to take.
 const VERSION_2: &str = "
 ALTER TABLE marks ADD COLUMN event INTEGER;
 ALTER TABLE marks ADD COLUMN is_free INTEGER NOT NULL DEFAULT 0;
@@ -216,4 +225,17 @@ CREATE TABLE counters(
     UNIQUE (space, key)
 );
 CREATE INDEX by_turn ON counters(until_ms);
+CREATE TABLE runs(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    class INTEGER NOT NULL,
+    names INTEGER NOT NULL,
+    pages INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    filter BLOB NOT NULL
+);
+CREATE TABLE run_pages(
+    id INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL
+);
+INSERT INTO numbers(name, value) VALUES ('marks', 0);
 ";

@@ -64,6 +64,10 @@ impl Ledger {
         for (row, name) in &found {
             self.forget_mark(*row, name)?;
         }
+        if found.len() < max {
+            // Runs do not count: nobody knows of them.
+            self.marks().swept(self.connection(), now_ms)?;
+        }
         Ok(found.len())
     }
 
