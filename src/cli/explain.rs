@@ -20,7 +20,7 @@ use crate::mapping::path::{Fuel, Root as _};
 use crate::mapping::scalar::as_text;
 use crate::route::Flow;
 use crate::route::flow::outline::{call, reply_value};
-use crate::route::flow::plan::{Planned, Planner, instant};
+use crate::route::flow::plan::{Planned, Planner};
 use crate::route::flow::{Begins, Check, Reply, Step};
 use mask::Mask;
 
@@ -199,7 +199,7 @@ fn document(
         json!({
             "id": "evt_explained",
             "sha256": hex(&sha256(body)),
-            "received": instant(Moment::at_ms(now_ms).now),
+            "received": Moment::at_ms(now_ms).text(),
         }),
     );
     Ok(document)

@@ -27,7 +27,7 @@ use crate::mapping::expr::Halt;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
 use crate::message::{Body, RequestId};
-use crate::route::flow::plan::{Plan, Planned, Planner, instant};
+use crate::route::flow::plan::{Plan, Planned, Planner};
 use crate::route::flow::{Begins, Claim, Listen, Reply, When};
 use crate::runner::{Job, Progress, RunEnd, Running};
 use crate::store::{DeliveryId, Duty, Enqueued, Event, Keep, Mark, Queue as _};
@@ -156,7 +156,7 @@ impl Inbound {
             json!({
                 "id": id,
                 "sha256": hex(&sum),
-                "received": instant(moment.now),
+                "received": moment.text(),
                 "path": head.uri.path(),
             }),
         );
@@ -243,11 +243,10 @@ impl Inbound {
                 .is_some_and(|items| !items.steps.is_empty());
         let has_work = flow.items.is_none() || !plan.work.is_empty();
         let is_waited_for = flow.answer == When::Done;
-        let held_ms = plan.held_until.map(jiff::Timestamp::as_millisecond);
         let duty = (has_steps && has_work).then(|| Duty {
             target: flow.target(),
             order: plan.order.clone(),
-            due_ms: held_ms.unwrap_or(now_ms).max(now_ms),
+            due_ms: plan.held_until_ms.unwrap_or(now_ms).max(now_ms),
             is_once: reading.running.is_once,
             leased_until_ms: is_waited_for.then(|| after(flow.budget + LEASE_MARGIN)),
         });

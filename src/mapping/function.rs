@@ -169,6 +169,29 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// The moment that a text tells, such as `2026-03-10T16:00:00Z`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let now = text.parse().ok()?;
+        Some(Self { now })
+    }
+
+    /// As milliseconds since 1970.
+    pub fn ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    /// As routes write it.
+    pub fn text(&self) -> String {
+        instant(self.now)
+    }
+}
+
+/// An instant as routes write it: RFC 3339, UTC, whole seconds.
+pub fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Every function, in the order of the groups.
 pub fn functions() -> impl Iterator<Item = &'static Function> + Clone {
     GROUPS.iter().flat_map(|group| group.functions)

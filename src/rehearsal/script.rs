@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::Part;
 use crate::codec::{self, CODECS, Format};
+use crate::mapping::Moment;
 use crate::route::flow::{Begins, Flow};
 use crate::sandbox::Canned;
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Value};
@@ -196,14 +197,14 @@ impl Reader<'_> {
 
     fn instant(&self, node: &Node) -> Option<i64> {
         let text = String::read(node, self.faults)?;
-        let read: Option<jiff::Timestamp> = text.parse().ok();
+        let read = Moment::parse(&text);
         if read.is_none() {
             self.faults.push(
                 Fault::at(node, format!("`{text}` is no moment"))
                     .help("write it as `2026-03-10T16:00:00Z`"),
             );
         }
-        read.map(jiff::Timestamp::as_millisecond)
+        read.map(|moment| moment.ms())
     }
 
     fn push(&self, node: &Node) -> Option<Push> {

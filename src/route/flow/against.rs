@@ -26,12 +26,6 @@ pub(in crate::route) fn check(
                 )
                 .help("remove the step: there is a token whenever one is needed"),
             ),
-            Some(entry) if entry.path.is_none() => faults.push(
-                Fault::at(place, format!("the path of `{operation}` is not known"))
-                    .label("fails when it is called")
-                    .help(format!("fill it in at {}", entry.line))
-                    .warning(),
-            ),
             Some(entry) => super::contract::check(flow, step, (entry, place), faults),
             None if is_partial => {}
             None => faults.push(unknown(operation, place, catalogue)),

@@ -13,7 +13,7 @@ use super::{Check, Flow, Items, OnceRule};
 use crate::crypto::{hex, sha256};
 use crate::mapping::Document;
 use crate::mapping::expr::{Expr, Halt, Means};
-use crate::mapping::function::Moment;
+use crate::mapping::function::{Moment, instant};
 use crate::mapping::path::{Fuel, Root as _};
 use crate::mapping::scalar::as_text;
 use crate::policy::Opening;
@@ -51,8 +51,8 @@ pub struct Plan {
     pub work: Vec<Value>,
     /// What pushes are worked on one after the other.
     pub order: Option<String>,
-    /// The steps wait until then.
-    pub held_until: Option<jiff::Timestamp>,
+    /// The steps wait until then: milliseconds since 1970.
+    pub held_until_ms: Option<i64>,
 }
 
 /// A mark that a push sets.
@@ -240,7 +240,7 @@ impl Planner<'_> {
                 super::Closed::Tell => {
                     document.put_in("hours", "opens", Value::String(instant(opens)));
                 }
-                super::Closed::Hold => plan.held_until = Some(opens),
+                super::Closed::Hold => plan.held_until_ms = Some(opens.as_millisecond()),
             }
         }
         Ok(())
@@ -396,11 +396,6 @@ pub(crate) fn claim_key(parts: &[&str]) -> String {
         told.extend_from_slice(part.as_bytes());
     }
     hex(&sha256(&told))
-}
-
-/// An instant as routes write it: RFC 3339, UTC, whole seconds.
-pub fn instant(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// How many items one push may have.

@@ -140,7 +140,7 @@ async fn the_command_line_lists_replays_and_carries_over() {
     let (good, told) = queue(&bridge, &["bury", "--yes"]);
     assert!(!good && told.contains("--all"), "{told}");
     let (good, told) = queue(&bridge, &["show", "99999"]);
-    assert!(!good && told.contains("no such delivery"), "{told}");
+    assert!(!good && told.contains("nothing of that name"), "{told}");
 
     // To another gateway, where they are taken once.
     let other = Receiver::start().await;
