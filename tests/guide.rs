@@ -61,7 +61,11 @@ async fn play(flow: &Flow, script: &Script, routes: PathBuf) -> (Vec<String>, Ve
         policies: None,
         run: script.run.clone(),
         url: script.url.clone(),
-        now_ms: script.turns.first().and_then(|turn| turn.now_ms).unwrap_or(NOW_MS),
+        now_ms: script
+            .turns
+            .first()
+            .and_then(|turn| turn.now_ms)
+            .unwrap_or(NOW_MS),
     };
     let stage = Stage::start(&setting).await;
     let stage = stage.unwrap_or_else(|why| panic!("{}: {why:?}", script.name));
@@ -69,7 +73,11 @@ async fn play(flow: &Flow, script: &Script, routes: PathBuf) -> (Vec<String>, Ve
     for turn in &script.turns {
         let played = stage.play(turn).await.unwrap();
         let found = differences(&turn.expected, &played);
-        wrong.extend(found.into_iter().map(|found| format!("{}: {found:?}", script.name)));
+        wrong.extend(
+            found
+                .into_iter()
+                .map(|found| format!("{}: {found:?}", script.name)),
+        );
     }
     let used = stage.used_lines(&flow.name);
     stage.end().await;
@@ -82,10 +90,21 @@ async fn the_file_of_the_guide_does_what_its_examples_say() {
     let routes = folder.path().join("routes");
     let faults = Faults::new();
     let catalogue = config::catalogue(Some(&routes), &config::policies(None), &faults);
-    let flow = catalogue.flows().iter().find(|flow| flow.name == "brightlead").unwrap();
+    let flow = catalogue
+        .flows()
+        .iter()
+        .find(|flow| flow.name == "brightlead")
+        .unwrap();
     let scripts = read_scripts(flow, &faults);
-    let told: Vec<String> = faults.into_sorted().iter().map(ToString::to_string).collect();
-    assert!(told.iter().all(|fault| !fault.contains("brightlead")), "{told:?}");
+    let told: Vec<String> = faults
+        .into_sorted()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        told.iter().all(|fault| !fault.contains("brightlead")),
+        "{told:?}"
+    );
     assert_eq!(scripts.len(), 2);
     let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
     for script in &scripts {
@@ -109,7 +128,9 @@ fn every_step_of_the_guide_is_in_its_file() {
     let whole = whole();
     let lines: BTreeSet<&str> = whole.lines().collect();
     for block in blocks() {
-        let is_of_settings = ["routes:", "public:"].iter().any(|key| block.starts_with(key));
+        let is_of_settings = ["routes:", "public:"]
+            .iter()
+            .any(|key| block.starts_with(key));
         if is_of_settings || block.starts_with(MARK) {
             continue;
         }
@@ -122,7 +143,10 @@ fn every_step_of_the_guide_is_in_its_file() {
 #[test]
 fn the_settings_of_the_guide_are_good() {
     let folder = folder();
-    let run = blocks().into_iter().find(|block| block.starts_with("public:")).unwrap();
+    let run = blocks()
+        .into_iter()
+        .find(|block| block.starts_with("public:"))
+        .unwrap();
     let run = run.replace("env:BRIGHTLEAD_KEY", "literal:bl-key-1");
     let text = format!(
         "accounts:\n  main:\n    base_url: http://127.0.0.1:7080\n    secrets: {{ app_key: literal:a, \
@@ -133,5 +157,8 @@ fn the_settings_of_the_guide_are_good() {
     let loaded = config::load(Some(&path));
     let told: Vec<String> = loaded.faults.iter().map(ToString::to_string).collect();
     assert!(loaded.config.is_some(), "{told:?}");
-    assert!(told.iter().all(|fault| !fault.contains("brightlead")), "{told:?}");
+    assert!(
+        told.iter().all(|fault| !fault.contains("brightlead")),
+        "{told:?}"
+    );
 }

@@ -27,6 +27,7 @@ use crate::mapping::expr::Halt;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
 use crate::message::{Body, RequestId};
+use crate::route::Flow;
 use crate::route::flow::plan::{Plan, Planned, Planner};
 use crate::route::flow::{Begins, Claim, Listen, Reply, When};
 use crate::runner::{Job, Progress, RunEnd, Running};
@@ -57,7 +58,7 @@ impl Inbound {
             return Err(Failure::NoHook);
         };
 
-        // decode: whatever it says of itself, it is read as the route says.
+        // read: whatever it says of itself, it is read as the route says.
         let mut reading = match self.decode((running, listen), &head, &body) {
             Ok(reading) => reading,
             Err(why) => return self.malformed(running, &why, record),
@@ -150,7 +151,7 @@ impl Inbound {
         let mut document = running.document();
         document.put("body", read);
         document.put("query", query);
-        document.put("headers", headers(&head.headers));
+        document.put("headers", headers(&head.headers, &running.flow));
         document.put(
             "push",
             json!({
@@ -303,6 +304,7 @@ impl Inbound {
             deadline: Instant::now() + reading.running.flow.budget,
             is_waited_for: true,
         };
+        // steps: while the sender waits.
         let ended = self.runner.run(&mut job).await;
         record.timing.mark(Stage::Steps);
         let waited = Waited {
@@ -344,22 +346,22 @@ impl Reading<'_> {
     }
 }
 
-/// The headers by name; one that came several times is a list.
-fn headers(headers: &HeaderMap) -> Value {
-    let name = |name: &http::HeaderName| name.as_str().to_owned();
-    let all = headers.keys().map(|key| {
-        let values = headers.get_all(key).iter();
+/// The headers that the route reads, by name; one that came several times is a list. No others are
+/// looked at or stored: they may be what proves the sender.
+fn headers(headers: &HeaderMap, flow: &Flow) -> Value {
+    let read = flow.headers.iter().filter_map(|name| {
+        let values = headers.get_all(name).iter();
         let mut values: Vec<Value> = values
             .filter_map(|value| value.to_str().ok().map(Value::from))
             .collect();
-        let value = if values.len() == 1 {
-            values.pop().unwrap_or_default()
-        } else {
-            Value::Array(values)
+        let value = match values.len() {
+            0 => return None,
+            1 => values.pop().unwrap_or_default(),
+            _ => Value::Array(values),
         };
-        (name(key), value)
+        Some((name.clone(), value))
     });
-    Value::Object(all.collect())
+    Value::Object(read.collect())
 }
 
 /// Where records of consent are kept.

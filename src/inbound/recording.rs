@@ -1,20 +1,17 @@
 //! Pushes that are recorded, to try a change of their route on.
 //!
 //! Only where a route asks for it, only so many, and only for a time. A recorded push has no
-//! secrets: what the route is never to see and what it is not to keep is taken out, and of the
-//! headers only those that the route reads are left.
+//! secrets: what the route is never to see and what it is not to keep is taken out, and there are
+//! only those headers that the route reads.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::flow::Reading;
 use super::{CONSENT, Inbound};
-use crate::mapping::expr::Expr;
 use crate::mapping::path::Root as _;
-use crate::route::Flow;
 use crate::store::{Keep, Queue as _, StoreFailure};
 
 impl Inbound {
@@ -39,7 +36,7 @@ impl Inbound {
             "document": {
                 "body": body,
                 "query": reading.document.member("query"),
-                "headers": read_headers(flow, reading.document.member("headers")),
+                "headers": reading.document.member("headers"),
                 "push": reading.document.member("push"),
                 "kept": reading.document.member("kept"),
             },
@@ -74,26 +71,6 @@ impl Inbound {
             .kept_list(&space(route), after, 500, now_ms)
             .await
     }
-}
-
-/// The headers that the route's selectors name.
-fn read_headers(flow: &Flow, headers: Option<&Value>) -> Value {
-    let mut names = BTreeSet::new();
-    flow.walk(&mut |expr| {
-        if let Expr::Select(path) | Expr::All(path) = expr
-            && path.root_name() == Some("headers")
-        {
-            names.extend(path.second_name().map(str::to_owned));
-        }
-    });
-    let Some(Value::Object(headers)) = headers else {
-        return Value::Null;
-    };
-    let read = headers.iter().filter(|(name, _)| names.contains(*name));
-    Value::Object(
-        read.map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-    )
 }
 
 fn space(route: &str) -> String {

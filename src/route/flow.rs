@@ -85,6 +85,8 @@ pub struct Flow {
     pub result: Option<Expr>,
     /// The answers.
     pub replies: Replies,
+    /// The headers that its selectors name: of a push no others are kept.
+    pub headers: std::collections::BTreeSet<String>,
     /// Pushes that are tried out when the route is tested, as they are written.
     pub examples: Vec<crate::yaml::Node>,
 }
@@ -330,6 +332,23 @@ impl Flow {
         }
         for rule in self.replies.values().flatten() {
             rule.walk(told);
+        }
+    }
+
+    /// Hands over every selector.
+    pub fn paths<'f>(&'f self, told: &mut dyn FnMut(&'f Path)) {
+        self.walk(&mut |expr| match expr {
+            Expr::Select(path) | Expr::All(path) => told(path),
+            Expr::Text(template) => template.paths().for_each(&mut *told),
+            _ => {}
+        });
+        if let Some(items) = &self.items {
+            told(&items.each);
+        }
+        for step in self.all_steps() {
+            if let Action::Send(send) = &step.action {
+                send.url.paths().for_each(&mut *told);
+            }
         }
     }
 

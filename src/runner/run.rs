@@ -374,10 +374,12 @@ impl Run<'_, '_> {
             return Ok(());
         };
         let chunk = chunk.as_ref().and_then(crate::mapping::scalar::as_text);
-        let chunk = chunk
-            .and_then(|text| text.parse::<usize>().ok())
-            .unwrap_or(1);
-        for (at, rows) in rows.chunks(chunk.max(1)).enumerate() {
+        let chunk = chunk.and_then(|text| text.parse::<usize>().ok());
+        let Some(chunk) = chunk.filter(|chunk| *chunk > 0) else {
+            let wrong = Failed::wrong(&step.name, "chunk_unfit", None);
+            return Err(Stop::Failed(Box::new(wrong)));
+        };
+        for (at, rows) in rows.chunks(chunk).enumerate() {
             self.job.document.put("chunk", Value::Array(rows.to_vec()));
             let place = format!("{prefix}{}#{at}", step.name);
             self.single(step, &place).await?;

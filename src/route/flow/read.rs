@@ -41,7 +41,7 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     let provenance = fields.or("source", Provenance::Assumed);
     let settings = fields
         .node("settings")
-        .map(read_settings)
+        .map(|node| read_settings(node, known.faults))
         .unwrap_or_default();
     let secrets: Vec<Name> = fields.or("secrets", Vec::new());
     let begins = read_begins(&mut fields, known);
@@ -51,38 +51,22 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     let checks = known.checks(fields.node("check"));
     let items = fields.node("items").and_then(|node| known.items(node));
     let once = fields.node("once").and_then(|node| known.once(node));
-    let consent = known.object(fields.node("consent"));
+    let consent = known.consent(fields.node("consent"));
     let keep = known.list(fields.node("keep"), |node| known.keep(node));
     let hours = fields.node("hours").and_then(|node| known.hours(node));
     let order = known.expr(fields.node("order"));
-    let answer = fields.node("answer").and_then(|node| {
-        let words = [("when_stored", When::Stored), ("when_done", When::Done)];
-        choice(node, known.faults, &words)
-    });
+    let answer = known.answer(&mut fields);
     let budget = fields.or("budget", BUDGET);
     let steps = known.list(fields.node("steps"), |node| known.step(node));
-    let drift = fields
-        .node("drift")
-        .and_then(|node| choice(node, known.faults, &[("watch", true), ("ignore", false)]));
+    let watches_drift = known.drift(&mut fields);
     let record = fields.node("record").and_then(|node| known.record(node));
     let result = known.expr(fields.node("result"));
     let replies = known.replies(fields.node("replies"));
-    let examples = match fields.node("examples").map(|node| &node.value) {
-        Some(Value::List(items)) => items.clone(),
-        _ => Vec::new(),
-    };
+    let examples = known.list(fields.node("examples"), |node| Some(node.clone()));
     fields.finish();
-    if let (Some(order), Some(When::Done)) = (node.child("order"), answer) {
-        known.faults.push(
-            Fault::at(
-                order,
-                "a sender that waits for the steps is not put behind others",
-            )
-            .help("remove `order`, or `answer: when_done`"),
-        );
-    }
     names::check(node, known.faults);
-    let flow = Flow {
+    let mut flow = Flow {
+        headers: std::collections::BTreeSet::new(),
         name: name?.0,
         about,
         provenance,
@@ -103,21 +87,37 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
         keep,
         hours,
         order,
-        answer: answer.unwrap_or(When::Stored),
+        answer,
         budget,
         steps,
-        watches_drift: drift.unwrap_or(true),
+        watches_drift,
         record,
         result,
         replies,
         examples,
     };
+    flow.headers = headers_read(&flow);
     names::check_replies(node, &flow, known.faults);
     Some(flow)
 }
 
-fn read_settings(node: &Node) -> Vec<(String, Option<serde_json::Value>)> {
+/// The headers that selectors name, in small letters.
+fn headers_read(flow: &Flow) -> std::collections::BTreeSet<String> {
+    let mut names = std::collections::BTreeSet::new();
+    flow.paths(&mut |path| {
+        if path.root_name() == Some("headers") {
+            names.extend(path.second_name().map(str::to_ascii_lowercase));
+        }
+    });
+    names
+}
+
+fn read_settings(node: &Node, faults: &Faults) -> Vec<(String, Option<serde_json::Value>)> {
     let Value::Map(entries) = &node.value else {
+        faults.push(
+            Fault::at(node, format!("expected names, found {}", node.kind()))
+                .help("write `name: default` lines, or `name:` for one that must be given"),
+        );
         return Vec::new();
     };
     let setting = |(key, value): &(Node, Node)| {
@@ -178,8 +178,44 @@ fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
 }
 
 impl Known<'_> {
+    /// When the sender is answered. One that waits for the steps is not put behind others.
+    fn answer(&self, fields: &mut Fields<'_>) -> When {
+        let words = [("when_stored", When::Stored), ("when_done", When::Done)];
+        let answer = fields.node("answer");
+        let answer = answer.and_then(|node| choice(node, self.faults, &words));
+        if let (Some(order), Some(When::Done)) = (fields.node("order"), answer) {
+            let message = "a sender that waits for the steps is not put behind others";
+            self.faults
+                .push(Fault::at(order, message).help("remove `order`, or `answer: when_done`"));
+        }
+        answer.unwrap_or(When::Stored)
+    }
+
+    fn drift(&self, fields: &mut Fields<'_>) -> bool {
+        let words = [("watch", true), ("ignore", false)];
+        let drift = fields.node("drift");
+        let drift = drift.and_then(|node| choice(node, self.faults, &words));
+        drift.unwrap_or(true)
+    }
+
     pub(super) fn expr(&self, node: Option<&Node>) -> Option<Expr> {
         Expr::read(node?, self.tables, self.faults)
+    }
+
+    /// A record of consent. What nobody said is not recorded: it has no defaults.
+    fn consent(&self, node: Option<&Node>) -> Option<Expr> {
+        let record = self.object(node)?;
+        let mut has_default = false;
+        record.walk(&mut |expr| {
+            has_default |= matches!(expr, Expr::Pipe(pipe) if pipe.default.is_some());
+        });
+        if let (true, Some(node)) = (has_default, node) {
+            self.faults.push(
+                Fault::at(node, "a record of consent says only what the person said")
+                    .help("remove the `default`: a field that is not there is left out"),
+            );
+        }
+        Some(record)
     }
 
     /// An object whose fields may be called like an operator.
@@ -348,7 +384,7 @@ impl Known<'_> {
             vars: self.exprs(fields.node("vars")),
             checks: self.checks(fields.node("check")),
             once: fields.node("once").and_then(|node| self.once(node)),
-            consent: self.object(fields.node("consent")),
+            consent: self.consent(fields.node("consent")),
             row: self.expr(fields.node("row")),
             result: self.expr(fields.node("result")),
             refusal: self.expr(fields.node("refusal")),
