@@ -1,6 +1,7 @@
-//! Paths and documents that would take for ever, or end the process.
+//! The compliance suite of JSONPath; paths and documents that would take for ever, or end the process.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 
@@ -100,4 +101,38 @@ fn a_text_that_is_too_large_is_refused_at_once() {
         let time = shortest(|| assert_eq!(Path::parse(&text).unwrap_err(), expected));
         assert!(time < limit(), "{time:?}");
     }
+}
+
+/// What is wrong with one case of the compliance suite, or nothing.
+fn fault(case: &Value) -> Option<String> {
+    let selector = case["selector"].as_str()?;
+    let path = Path::parse(selector);
+    if case["invalid_selector"] == true {
+        return path.ok().map(|_| format!("taken: {selector}"));
+    }
+    let path = match path {
+        Ok(path) => path,
+        Err(fault) => return Some(format!("refused: {selector}: {fault}")),
+    };
+    let nodes = match path.select(&case["document"], &mut Fuel::new(1_000_000)) {
+        Ok(nodes) => nodes,
+        Err(fault) => return Some(format!("{selector}: {fault}")),
+    };
+    let found: Value = nodes.iter().cloned().collect();
+    let is_right = match (case.get("result"), case.get("results")) {
+        (Some(result), _) => *result == found,
+        (None, Some(Value::Array(results))) => results.contains(&found),
+        _ => false,
+    };
+    (!is_right).then(|| format!("wrong: {selector}: {found}"))
+}
+
+#[test]
+fn every_case_of_the_compliance_suite_passes() {
+    let file = std::fs::read_to_string("tests/data/jsonpath/cts.json").unwrap();
+    let suite: Value = serde_json::from_str(&file).unwrap();
+    let cases = suite["tests"].as_array().unwrap();
+    let faults: Vec<String> = cases.iter().filter_map(fault).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert_eq!(cases.len(), 687);
 }
