@@ -1,7 +1,6 @@
 //! The compliance suite of JSONPath; paths and documents that would take for ever, or end the process.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 

@@ -1,7 +1,7 @@
 //! A route with steps: what a partner pushes, or an event, becomes calls, and an answer.
 //!
 //! A [`Flow`] is what a file of `routes/flex/` or `routes/store/` says, checked. Reading it is in
-//! [`read`], what it makes of a push before anything is called in [`plan`]. Absent: calling
+//! `read`, what it makes of a push before anything is called in [`plan`]. Absent: calling
 //! anybody, which is `crate::runner`'s.
 
 mod against;
