@@ -69,7 +69,8 @@ type Question = Box<dyn FnOnce(&Connection) + Send>;
 impl Journal {
     /// Opens the journal of a folder, or begins one.
     ///
-    /// Reads the names of all marks, and otherwise nothing: a long queue does not make it slow.
+    /// Reads the names of the latest marks and the filters of the others, and otherwise nothing: a long
+    /// queue does not make it slow.
     /// Blocks; call it where that does no harm.
     pub fn open(options: &Options) -> Result<Self, OpenFault> {
         let lock = Arc::new(taken(&options.folder)?);

@@ -24,7 +24,15 @@ async fn a_push_is_stored_delivered_and_known_again() {
     assert_eq!(received.header("x-pintle-route"), "workflow.call_finished");
     assert!(received.header("webhook-id").starts_with("evt_"));
     assert!(received.header("webhook-signature").starts_with("v1,"));
-    let listed = bridge.listed("state=done").await;
+    // The target has it a moment before it is settled.
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let listed = loop {
+        let listed = bridge.listed("state=done").await;
+        if !listed.is_empty() || tokio::time::Instant::now() > deadline {
+            break listed;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0]["event"], received.header("webhook-id"));
     assert_eq!(listed[0]["attempts"], 1);
