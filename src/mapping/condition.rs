@@ -172,7 +172,7 @@ impl Reading<'_> {
         let Value::List(items) = &node.value else {
             self.faults.push(
                 Fault::at(node, format!("expected a list of conditions, found {}", node.kind()))
-                    .help("write one `- …` a line"),
+                    .help("write them as a list: `[$.body.email, { not: $.body.is_test }]`"),
             );
             return None;
         };

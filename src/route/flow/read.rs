@@ -5,7 +5,7 @@ mod steps;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::reply::{Replies, ReplyRule};
 use super::{
@@ -64,7 +64,11 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
         _ => Vec::new(),
     };
     fields.finish();
-    names::check(node, known.faults);
+    // Without a beginning it is not known what is there to look at.
+    if begins.is_some() {
+        refuse_idle(node, answer.unwrap_or(When::Stored), known.faults);
+        names::check(node, known.faults);
+    }
     let flow = Flow {
         name: name?.0,
         about,
@@ -95,6 +99,56 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     };
     names::check_replies(node, &flow, known.faults);
     Some(flow)
+}
+
+/// Tells what stands in a route and does nothing there, or cannot do what it says.
+fn refuse_idle(node: &Node, answer: When, faults: &Faults) {
+    let replay = node.child("once").and_then(|once| once.child("replay"));
+    if let Some(replay) = replay.filter(|_| answer == When::Done) {
+        faults.push(
+            Fault::at(replay, "the answer is not known yet when the mark of a push is stored")
+                .help("remove `replay`, or `answer: when_done`: a repeat then gets the answer `repeated`"),
+        );
+    }
+    if let Some(hours) = node.child("hours").filter(|_| node.child("on").is_some())
+        && hours.child("closed").and_then(Node::text) != Some("tell")
+    {
+        faults.push(
+            Fault::at(hours, "the steps of an event do not wait for calling hours")
+                .help("write `closed: tell`, and look at `$.hours.opens`"),
+        );
+    }
+    let (of_event, of_item) = (node.child("on").is_some(), node.child("items"));
+    for (key, help) in OF_PUSHES {
+        if let Some(place) = node.child(key).filter(|_| of_event) {
+            faults.push(
+                Fault::at(place, format!("`{key}` does nothing in a route that begins with an event"))
+                    .help(*help),
+            );
+        }
+    }
+    let checks = of_item.and_then(|items| items.child("check"));
+    let checks = match checks.map(|node| &node.value) {
+        Some(Value::List(checks)) => checks.as_slice(),
+        _ => &[],
+    };
+    for check in checks {
+        for key in ["reply", "fault"] {
+            if let Some(place) = check.child(key) {
+                faults.push(
+                    Fault::at(place, format!("`{key}` does nothing in a check of an item"))
+                        .help("write `reason:`, and what is told of the item under `refusal:`"),
+                );
+            }
+        }
+    }
+    let once = of_item.and_then(|items| items.child("once"));
+    if let Some(replay) = once.and_then(|once| once.child("replay")) {
+        faults.push(
+            Fault::at(replay, "an item has no answer of its own that could be given again")
+                .help("remove `replay`; what is told of a repeated item stands under `refusal:`"),
+        );
+    }
 }
 
 fn read_settings(node: &Node) -> Vec<(String, Option<serde_json::Value>)> {
@@ -135,7 +189,7 @@ fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
                         .help("remove `prove`, or write `listen` instead of `on`"),
                 );
             }
-            Vec::<String>::read(on, known.faults).map(Begins::On)
+            read_events(on, known.faults).map(Begins::On)
         }
         (Some(_), Some(on)) => {
             known.faults.push(
@@ -153,6 +207,27 @@ fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
             None
         }
     }
+}
+
+/// Names of events, each whole or with a `*` at its end.
+fn read_events(node: &Node, faults: &Faults) -> Option<Vec<String>> {
+    let names = Vec::<String>::read(node, faults)?;
+    if names.is_empty() {
+        faults.push(
+            Fault::at(node, "a route that begins with no event never begins")
+                .help("name one or more: `on: [lead.qualified]`"),
+        );
+    }
+    for name in &names {
+        let beginning = name.strip_suffix('*').unwrap_or(name);
+        if name.is_empty() || beginning.contains('*') {
+            faults.push(
+                Fault::at(node, format!("`{name}` is the name of no event"))
+                    .help("write a whole name, or its beginning with a `*` at the end: `call.*`"),
+            );
+        }
+    }
+    Some(names)
 }
 
 impl Known<'_> {
@@ -211,9 +286,10 @@ impl Known<'_> {
             return Vec::new();
         };
         let Value::List(items) = &node.value else {
+            let written = node.text().unwrap_or("…");
             self.faults.push(
                 Fault::at(node, format!("expected a list, found {}", node.kind()))
-                    .help("write one `- …` a line"),
+                    .help(format!("write `[{written}]`, or one `- …` a line")),
             );
             return Vec::new();
         };
@@ -349,7 +425,7 @@ impl Known<'_> {
         fields.finish();
         let replay = match replay {
             None => None,
-            Some(text) => Some(self.header(node, &text)?),
+            Some(text) => Some(self.replay(node.child("replay").unwrap_or(node), &text)?),
         };
         Some(OnceRule {
             key: self.list(Some(key?), |node| self.expr(Some(node))),
@@ -361,7 +437,7 @@ impl Known<'_> {
     }
 
     /// `Name: value`.
-    fn header(&self, node: &Node, text: &str) -> Option<(HeaderName, HeaderValue)> {
+    fn replay(&self, node: &Node, text: &str) -> Option<(HeaderName, HeaderValue)> {
         let header = text.split_once(": ").and_then(|(name, value)| {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
             Some((name, HeaderValue::from_str(value.trim()).ok()?))
@@ -409,7 +485,10 @@ impl Known<'_> {
     fn replies(&self, node: Option<&Node>) -> Replies {
         let all = self.entries(node, |node| {
             let rules = match &node.value {
-                Value::List(_) => self.list(Some(node), |node| self.reply(node)),
+                Value::List(rules) => {
+                    self.refuse_hidden(rules);
+                    self.list(Some(node), |node| self.reply(node))
+                }
                 _ => self.reply(node).into_iter().collect(),
             };
             Some(rules)
@@ -417,23 +496,42 @@ impl Known<'_> {
         all.into_iter().collect()
     }
 
+    /// Of several answers, one without `when` hides those behind it.
+    fn refuse_hidden(&self, rules: &[Node]) {
+        let behind = rules.len().saturating_sub(1);
+        for rule in rules.iter().take(behind).filter(|rule| rule.child("when").is_none()) {
+            self.faults.push(
+                Fault::at(rule, "what stands behind this answer is never given")
+                    .help("add `when:`, or put the answer at the end"),
+            );
+        }
+    }
+
     fn reply(&self, node: &Node) -> Option<ReplyRule> {
         let mut fields = Fields::open(node, self.faults)?;
         let when = fields.node("when");
-        let status = fields.optional::<u64>("status");
+        let status = fields.node("status");
         let headers = fields.node("headers");
-        let media = fields.optional::<String>("content_type");
+        let media = fields.optional::<HeaderValue>("content_type");
         let redirect = self.expr(fields.node("redirect"));
         let body = self.body(&mut fields);
         fields.finish();
         let default = if redirect.is_some() { 303 } else { 200 };
-        let status = u16::try_from(status.unwrap_or(default)).ok();
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.filter(|status| !status.is_informational());
+        let status = match status {
+            Some(node) => node.text().and_then(|text| text.parse().ok()),
+            None => StatusCode::from_u16(default).ok(),
+        };
+        let status = status.filter(|status: &StatusCode| (200..600).contains(&status.as_u16()));
+        let is_bare = status == Some(StatusCode::NO_CONTENT) || status == Some(StatusCode::NOT_MODIFIED);
         if status.is_none() {
             self.faults.push(
                 Fault::at(node.child("status").unwrap_or(node), "this is no status of an answer")
                     .help("write a number from 200 to 599"),
+            );
+        } else if is_bare && matches!(&body, Some(Some(_))) {
+            self.faults.push(
+                Fault::at(node.child("status").unwrap_or(node), "an answer with this status has no body")
+                    .help("write `status: 200`, or remove the body"),
             );
         }
         let when = match when {
@@ -445,7 +543,7 @@ impl Known<'_> {
             when,
             status: status?,
             headers: self.headers(headers),
-            content_type: media.and_then(|media| HeaderValue::from_str(&media).ok()),
+            content_type: media,
             body: body?,
             redirect,
         })
@@ -453,18 +551,32 @@ impl Known<'_> {
 
     /// Headers by name.
     pub(super) fn headers(&self, node: Option<&Node>) -> Vec<(HeaderName, Expr)> {
-        let all = self.exprs(node);
-        let named = all.into_iter().filter_map(|(name, value)| {
-            let read = HeaderName::from_bytes(name.as_bytes()).ok();
-            if let (None, Some(node)) = (&read, node) {
-                self.faults.push(
-                    Fault::at(node, format!("`{name}` is no name of a header"))
-                        .help("write letters, digits and `-`"),
-                );
-            }
-            Some((read?, value))
+        if let Some(Node { value: Value::Map(entries), .. }) = node {
+            entries.iter().for_each(|(key, _)| self.check_header(key));
+        }
+        let all = self.exprs(node).into_iter();
+        let named = all.filter_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, value))
         });
         named.collect()
+    }
+
+    fn check_header(&self, key: &Node) {
+        let text = key.text().unwrap_or_default();
+        let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+            self.faults.push(
+                Fault::at(key, format!("`{text}` is no name of a header"))
+                    .help("write letters, digits and `-`"),
+            );
+            return;
+        };
+        if OF_CONNECTION.contains(&name) {
+            self.faults.push(
+                Fault::at(key, format!("the header `{name}` is made by the gateway"))
+                    .help("remove it: it says how the message is carried"),
+            );
+        }
     }
 
     /// The body under the name of its format; the outer `None` is a fault.
@@ -482,6 +594,15 @@ impl Known<'_> {
             );
             return None;
         }
+        if let Some((codec, node)) = written.first()
+            && codec.format == Format::Multipart
+        {
+            self.faults.push(
+                Fault::at(node, "a multipart body is read, not written")
+                    .help("write `form:` or `json:`"),
+            );
+            return None;
+        }
         match written.first() {
             None => Some(None),
             Some((codec, node)) => self
@@ -491,5 +612,24 @@ impl Known<'_> {
     }
 }
 
+/// What an event has no use for, and what to do instead.
+const OF_PUSHES: &[(&str, &str)] = &[
+    ("never", "remove it: what is never stored was left out when the push came in"),
+    ("once", "remove it: an event is handed on once"),
+    ("consent", "write `consent` in the route that takes the push"),
+    ("order", "remove it: events are worked on as they come"),
+    ("answer", "remove it: nobody waits for the answer to an event"),
+    ("replies", "remove it: nobody waits for the answer to an event; `result` is what came of it"),
+];
+/// RFC 9110, section 7.6.1, and the headers that say where a message ends.
+const OF_CONNECTION: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 /// How long an answer that waits for its steps may take where the route says nothing.
 const BUDGET: Duration = Duration::from_secs(20);
