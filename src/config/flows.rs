@@ -128,6 +128,7 @@ fn read_settings(
     let mut is_whole = true;
     for (name, default) in &flow.settings {
         let written = given.and_then(|node| node.child(name)).map(Node::to_json);
+        let written = written.filter(|value| !value.is_null());
         match written.or_else(|| default.clone()) {
             Some(value) => {
                 settings.insert(name.clone(), value);

@@ -4,7 +4,7 @@ use crate::support::{ACCOUNT, folder, hold, pintle};
 
 const OPERATIONS: &str = "family: workflow
 operations:
-  - { name: workflow.add_contacts, titles: [A], method: POST, path: /a, effect: once, source: assumed }
+  - { name: workflow.add_contacts, titles: [A], method: POST, path: /a, effect: once, requires: { workflow_id: text, details: [{ callee: text, variables?: object of text }] }, source: assumed }
   - { name: workflow.find, titles: [B], method: GET, effect: read, source: assumed }
   - { name: auth.token, titles: [C], method: POST, path: /auth, effect: repeatable, reserved: true, source: assumed }
 ";
@@ -296,6 +296,68 @@ fn a_step_does_one_thing() {
             "    reconcile: { step: { call: workflow.fnd }, done: $.steps.fnd.body }\n    body:",
         ),
     ]);
+}
+
+#[test]
+fn a_step_gives_what_its_operation_requires() {
+    let details = "details: [{ callee: $.vars.phone }]";
+    let workflow = "workflow_id: $.settings.workflow";
+    hold_change(ROUTE, &[
+        ("required_not_set", "workflow_id: $.settings.workflow, ", ""),
+        ("required_of_nothing", "    body: { workflow_id: $.settings.workflow, details: [{ callee: $.vars.phone }] }\n", ""),
+        ("required_may_be_missing", workflow, "workflow_id: $.body.workflow"),
+        ("required_of_functions", workflow, "workflow_id: { from: $.settings.workflow, then: [trim] }"),
+        ("required_text_may_be_missing", workflow, "workflow_id: { text: \"w-{$.body.workflow}\" }"),
+        ("required_choice_without_an_end", workflow, "workflow_id: { choose: [{ when: $.body.a, give: b }] }"),
+        ("required_var_without_a_check", "  - { unless: $.vars.phone, reason: no_phone }", "  - { unless: $.body.phone, reason: no_phone }"),
+        ("required_text_is_a_number", workflow, "workflow_id: 4711"),
+        ("required_text_of_functions", workflow, "workflow_id: { from: $.body.workflow, then: [to_number], default: none }"),
+        ("required_default_is_a_number", workflow, "workflow_id: { from: $.body.workflow, default: 0 }"),
+        ("required_list_is_an_object", details, "details: { callee: $.vars.phone }"),
+        ("required_list_of_texts", details, "details: [$.vars.phone]"),
+        ("required_field_not_set", details, "details: [{ case_id: $.vars.case_id }]"),
+        ("required_of_what_is_pushed", details, "details: $.body.rows"),
+        ("required_of_the_whole_push", "body: { workflow_id: $.settings.workflow, details: [{ callee: $.vars.phone }] }", "body: $.body"),
+        ("values_of_an_object_are_texts", "callee: $.vars.phone }", "callee: $.vars.phone, variables: { debt: { from: $.body.debt, then: [to_number] } } }"),
+    ]);
+    hold_change(ITEMS, &[
+        ("required_of_a_row", "row: { callee: $.vars.phone }", "row: { case_id: $.vars.phone }"),
+        ("required_of_a_row_without_a_check", "unless: $.vars.phone", "unless: $.item.phone"),
+        ("required_of_no_row", "  row: { callee: $.vars.phone }\n", ""),
+    ]);
+}
+
+#[test]
+fn what_an_operation_requires_is_written_as_a_shape() {
+    let settings = format!("routes: routes\n{ACCOUNT}");
+    for (name, to) in [("requires_unknown_word", "workflow_id: txt"), ("requires_two", "workflow_id: [text, text]")] {
+        let operations = OPERATIONS.replacen("workflow_id: text", to, 1);
+        let [settings, _, route] = files(&settings, ROUTE);
+        hold("route", &[(name, &[settings, ("routes/operations.yaml", &operations), route])]);
+    }
+}
+
+#[test]
+fn what_is_required_and_always_there_is_good() {
+    let settings = format!("routes: routes\n{ACCOUNT}");
+    for (from, to) in [
+        ("workflow_id: $.settings.workflow", "workflow_id: { from: $.body.workflow, default: \"1\" }"),
+        ("workflow_id: $.settings.workflow", "workflow_id: { from: $.body.workflow, required: true }"),
+        ("workflow_id: $.settings.workflow", "workflow_id: { first: [$.body.workflow, $.settings.workflow] }"),
+        ("workflow_id: $.settings.workflow", "workflow_id: { choose: [{ when: $.body.a, give: b }, { give: c }] }"),
+        ("- { unless: $.vars.phone, reason", "- { if: { not: $.vars.phone }, reason"),
+        ("- { unless: $.vars.phone, reason", "- { unless: { all: [$.body.a, { matches: [$.vars.phone, '.*'] }] }, reason"),
+        ("    body: {", "    when: { any: [{ all: [$.vars.phone, $.body.a] }, $.vars.phone] }\n    body: {"),
+    ] {
+        let mut route = ROUTE.replacen(from, to, 1);
+        assert_ne!(route, ROUTE);
+        if to.contains("when:") && from.contains("body") {
+            route = route.replacen("unless: $.vars.phone", "unless: $.body.phone", 1);
+        }
+        let folder = folder(&files(&settings, &route));
+        let output = pintle(folder.path(), &["check", "--config", "pintle.yaml"]);
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{to}");
+    }
 }
 
 #[test]

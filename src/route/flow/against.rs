@@ -28,7 +28,7 @@ pub(in crate::route) fn check(
                 Fault::at(place, format!("`{operation}` is a call that the gateway makes by itself"))
                     .help("remove the step: there is a token whenever one is needed"),
             ),
-            Some(entry) => super::contract::check(flow, step, (entry, place), faults),
+            Some(entry) => super::contract::check(flow, step, (entry, place, node), faults),
             None if is_partial => {}
             None => faults.push(unknown(operation, place, catalogue)),
         }
