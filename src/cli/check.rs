@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{CheckArguments, ConfigArgument, print};
 use crate::config::{self, Config, Loaded};
+use crate::route::Flow;
 use crate::yaml::{Fault, Severity};
 
 pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
@@ -22,6 +23,7 @@ pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
         print::faults(&faults, print::colour_on_stderr());
         if let Some(config) = &config {
             print::line(&summary(config, &arguments.config, files.len()));
+            costs(config).iter().for_each(|line| print::line(line));
         }
     }
     if config.is_some() {
@@ -70,6 +72,13 @@ fn summary(config: &Config, argument: &ConfigArgument, files: usize) -> String {
         print::count(config.accounts.len(), "account"),
         config.catalogue.entries().len(),
     )
+}
+
+/// What a push of each route that runs costs at most.
+fn costs(config: &Config) -> Vec<String> {
+    let running = config.inbound.iter().flat_map(|inbound| &inbound.flows);
+    let cost = |flow: &Flow| format!("  {}: at most {}", flow.name, flow.cost());
+    running.map(|options| cost(&options.running.flow)).collect()
 }
 
 fn as_json(fault: &Fault) -> Value {

@@ -1,6 +1,6 @@
 //! Which routes run, and what the settings give each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -13,7 +13,7 @@ use crate::route::flow::Action;
 use crate::route::{Catalogue, Effect, Flow};
 use crate::runner::Running;
 use crate::secret::Secret;
-use crate::yaml::{Fault, Fields, Node, nearest};
+use crate::yaml::{Fault, Faults, Fields, Node, nearest};
 
 /// A route that runs.
 pub struct FlowOptions {
@@ -56,9 +56,40 @@ pub(super) fn read(
             );
             continue;
         };
+        warn_of_paths(key, flow, catalogue, faults);
         all.extend(read_one(value, flow, catalogue, secrets));
     }
     all
+}
+
+/// A route that is only there does no harm; one that runs fails at what has no path.
+fn warn_of_paths(key: &Node, flow: &Flow, catalogue: &Catalogue, faults: &Faults) {
+    let mut told = BTreeSet::new();
+    for step in flow.all_steps() {
+        let Action::Call { operation, .. } = &step.action else {
+            continue;
+        };
+        let entry = catalogue
+            .entry(operation)
+            .filter(|entry| entry.path.is_none());
+        if let Some(entry) = entry.filter(|entry| told.insert(entry.name.as_str())) {
+            faults.push(
+                Fault::at(
+                    key,
+                    format!(
+                        "the route `{}` calls `{operation}`, whose path is not known",
+                        flow.name
+                    ),
+                )
+                .label("fails when it comes to that step")
+                .help(format!(
+                    "fill the path in at {}, or do not run the route",
+                    entry.line
+                ))
+                .warning(),
+            );
+        }
+    }
 }
 
 fn read_one(
@@ -131,6 +162,7 @@ fn read_settings(
     let mut is_whole = true;
     for (name, default) in &flow.settings {
         let written = given.and_then(|node| node.child(name)).map(Node::to_json);
+        let written = written.filter(|value| !value.is_null());
         if let Some(value) = written.or_else(|| default.clone()) {
             settings.insert(name.clone(), value);
             continue;
@@ -161,7 +193,7 @@ fn read_flow_secrets(
         crate::route::flow::Begins::On(_) => Vec::new(),
     };
     let names = flow.secrets.iter().cloned().chain(of_proof);
-    let names: std::collections::BTreeSet<String> = names.collect();
+    let names: BTreeSet<String> = names.collect();
     for name in &names {
         let Some(reference) = given.and_then(|node| node.child(name)) else {
             is_whole = false;

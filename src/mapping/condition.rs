@@ -191,7 +191,7 @@ impl Reading<'_> {
                     node,
                     format!("expected a list of conditions, found {}", node.kind()),
                 )
-                .help("write one `- …` a line"),
+                .help("write them as a list: `[$.body.email, { not: $.body.is_test }]`"),
             );
             return None;
         };

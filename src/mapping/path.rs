@@ -4,6 +4,7 @@
 //! from data, and no path runs longer than its [`Fuel`]: where that ends there is an error, never
 //! a part of the answer.
 
+mod bound;
 mod compare;
 mod compile;
 mod pattern;
@@ -135,6 +136,13 @@ impl Path {
     /// The steps that the query begins with, up to the first that may select several values.
     pub fn steps(&self) -> &[Step] {
         &self.compiled.query.steps
+    }
+
+    /// How often it looks through a whole document, at most: it visits no more values than its
+    /// [`Path::steps`] and so many times those of the document. [`u64::MAX`] where only [`Fuel`]
+    /// bounds it.
+    pub fn scans(&self) -> u64 {
+        self.compiled.query.scans()
     }
 
     /// The name that each absolute query begins with, this one first and then those in its
@@ -295,9 +303,9 @@ impl Root for Value {
 
 /// The functions of RFC 9535.
 const FUNCTIONS: [&str; 5] = ["length", "count", "match", "search", "value"];
-/// Reading as many bytes costs as much as visiting a value.
 /// How many values the selectors of one push may visit.
-const PUSH_NODES_MAX: u64 = 200_000;
+pub const PUSH_NODES_MAX: u64 = 200_000;
+/// Reading as many bytes costs as much as visiting a value.
 const BYTES_OF_NODE: usize = 32;
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ impl Read for Pattern {
         match built {
             Ok(regex) => Some(Self(regex)),
             Err(error) => {
-                let why = match error {
-                    regex::Error::CompiledTooBig(_) => "it is too large",
-                    _ => "it cannot be read",
+                let why = match &error {
+                    regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
+                    error => why(&error.to_string()),
                 };
                 faults.push(
                     Fault::at(node, format!("this is no regular expression: {why}"))
@@ -38,6 +38,12 @@ impl Read for Pattern {
             }
         }
     }
+}
+
+/// The reason, which stands at the end of what the reader of expressions says.
+fn why(told: &str) -> String {
+    let last = told.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 /// The size of a compiled pattern, in bytes.

@@ -104,12 +104,32 @@ impl Template {
         })
     }
 
-    /// The text before the first value.
-    pub fn beginning(&self) -> &str {
-        match self.parts.first() {
-            Some(Part::Text(text)) => text,
-            _ => "",
+    /// Whether it is a URL of the web whose scheme and host come from its own text, or from what
+    /// `is_trusted`: other values stand behind a `/`, `?` or `#` that ends the host.
+    pub fn has_fixed_host(&self, is_trusted: impl Fn(&Path) -> bool) -> bool {
+        let mut has_scheme = false;
+        for part in &self.parts {
+            match part {
+                Part::Place(path) if is_trusted(path) => has_scheme = true,
+                Part::Place(_) => return false,
+                Part::Text(text) => {
+                    let bare = ["https://", "http://"]
+                        .iter()
+                        .find_map(|scheme| text.strip_prefix(scheme));
+                    let rest = match (has_scheme, bare) {
+                        (false, None) => return false,
+                        (false, Some(bare)) => bare,
+                        (true, _) => text,
+                    };
+                    let ends_at_once = !has_scheme && rest.starts_with(['/', '?', '#']);
+                    if rest.contains(['/', '?', '#']) {
+                        return !ends_at_once;
+                    }
+                    has_scheme = true;
+                }
+            }
         }
+        has_scheme
     }
 }
 

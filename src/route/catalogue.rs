@@ -6,6 +6,7 @@
 mod example;
 mod file;
 mod find;
+mod requires;
 mod table;
 mod webhook;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use http::Method;
 
 pub use find::Found;
+pub use requires::{Field, Shape};
 pub(crate) use webhook::SECRET;
 pub use webhook::{Answer as StaticAnswer, Differing, Example, Once, PushPath, Webhook};
 
@@ -54,6 +56,9 @@ pub struct Entry {
     pub path: Option<String>,
     /// What calling it twice does.
     pub effect: Effect,
+    /// What it requires of its body, or of its query where it is a GET; `None` where that is not
+    /// known.
+    pub requires: Option<Shape>,
     /// How its messages are sealed.
     pub sealing: SealingChoice,
     /// What it is as a push, if the public listener takes it.

@@ -6,6 +6,7 @@
 
 mod against;
 mod contract;
+mod cost;
 mod names;
 pub mod outline;
 pub mod plan;
@@ -20,6 +21,7 @@ use http::Method;
 use serde_json::Value;
 
 pub(super) use against::{check as check_against, refuse_twins};
+pub use cost::{Cost, Share};
 pub use plan::{Claim, Ended, Plan, Planned};
 pub use read::Known;
 pub(super) use read::read as read_flow;
@@ -290,12 +292,13 @@ impl Flow {
 
     /// Hands over every expression.
     pub fn walk<'f>(&'f self, told: &mut dyn FnMut(&'f Expr)) {
-        let named = |values: &'f [(String, Expr)], told: &mut dyn FnMut(&'f Expr)| {
-            for (_, value) in values {
-                value.walk(told);
-            }
-        };
-        named(&self.vars, told);
+        self.walk_own(told);
+        self.walk_items(told);
+    }
+
+    /// Hands over the expressions that are worked out once for a push.
+    fn walk_own<'f>(&'f self, told: &mut dyn FnMut(&'f Expr)) {
+        self.vars.iter().for_each(|(_, value)| value.walk(told));
         self.checks.iter().for_each(|check| check.walk(told));
         for (_, load) in &self.load {
             if let Load::Kept { key, .. } = load {
@@ -313,26 +316,30 @@ impl Flow {
         }
         let once = self.once.iter().flat_map(|once| &once.key);
         once.for_each(|key| key.walk(told));
-        if let Some(items) = &self.items {
-            named(&items.vars, told);
-            items.checks.iter().for_each(|check| check.walk(told));
-            items
-                .once
-                .iter()
-                .flat_map(|once| &once.key)
-                .for_each(|key| key.walk(told));
-            let single = [&items.consent, &items.row, &items.result, &items.refusal];
-            single
-                .into_iter()
-                .flatten()
-                .for_each(|expr| expr.walk(told));
-        }
-        for step in self.all_steps() {
-            step.walk(told);
-        }
+        walk_steps(&self.steps, told);
         for rule in self.replies.values().flatten() {
             rule.walk(told);
         }
+    }
+
+    /// Hands over those that are worked out for each item.
+    fn walk_items<'f>(&'f self, told: &mut dyn FnMut(&'f Expr)) {
+        let Some(items) = &self.items else {
+            return;
+        };
+        items.vars.iter().for_each(|(_, value)| value.walk(told));
+        items.checks.iter().for_each(|check| check.walk(told));
+        items
+            .once
+            .iter()
+            .flat_map(|once| &once.key)
+            .for_each(|key| key.walk(told));
+        let single = [&items.consent, &items.row, &items.result, &items.refusal];
+        single
+            .into_iter()
+            .flatten()
+            .for_each(|expr| expr.walk(told));
+        walk_steps(&items.steps, told);
     }
 
     /// Hands over every selector.
@@ -367,6 +374,12 @@ impl Flow {
     pub fn target(&self) -> String {
         format!("{TARGET_PREFIX}{}", self.name)
     }
+}
+
+fn walk_steps<'f>(steps: &'f [Step], told: &mut dyn FnMut(&'f Expr)) {
+    let mut all = Vec::new();
+    steps.iter().for_each(|step| step.collect(&mut all));
+    all.into_iter().for_each(|step| step.walk(told));
 }
 
 /// What the names of routes begin with where they stand among receivers.

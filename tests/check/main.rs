@@ -18,6 +18,7 @@ mod mutation;
 mod policy;
 mod proof;
 mod report;
+mod route;
 mod sealing;
 mod support;
 mod syntax;

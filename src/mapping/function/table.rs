@@ -188,6 +188,13 @@ impl Entries {
 
 /// The table that stands in the argument.
 fn written(node: &Node, argument: &Argument<'_>) -> Option<BTreeMap<String, Value>> {
+    if let Some(word) = node.text() {
+        argument.faults.push(
+            Fault::at(node, format!("`{word}` is no table"))
+                .help(format!("write `file: {word}` for a table of routes/tables/, or the words: `{{ own: Owner, rent: Renter }}`")),
+        );
+        return None;
+    }
     let Yaml::Map(entries) = &node.value else {
         return argument.refuse(format!("expected a table, found {}", node.kind()));
     };

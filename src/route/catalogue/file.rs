@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Catalogue, Effect, Entry, Guide, Kind, Line, table, webhook};
+use super::{Catalogue, Effect, Entry, Guide, Kind, Line, Shape, table, webhook};
 use crate::policy::{Family, Policies, Provenance, SealingChoice, choice, read_sealing};
 use crate::route::flow::{self, Flow};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
@@ -164,7 +164,7 @@ fn read_entry(
         Kind::Callback => webhook::read(&mut fields, policies).map(Arc::new),
         Kind::Operation => None,
     };
-    let has_own = ["method", "path", "effect", "sealing"]
+    let has_own = ["method", "path", "effect", "requires", "sealing"]
         .into_iter()
         .find(|key| fields.node(key).is_some());
     let method = fields.optional::<Method>("method");
@@ -181,9 +181,13 @@ fn read_entry(
                 node.child(key).unwrap_or(node),
                 format!("an entry with `same_as` has a `{key}` of its own"),
             )
-            .help("remove method, path, effect and sealing here: they are those of the entry that `same_as` names"),
+            .help("remove method, path, effect, requires and sealing here: they are those of the entry that `same_as` names"),
         );
     }
+    let requires = match kind {
+        Kind::Operation => fields.optional("requires"),
+        Kind::Callback => None,
+    };
     let sealing = read_sealing(&mut fields, &policies.sealings);
     let reserved = fields.or("reserved", false);
     let provenance = fields.required("source");
@@ -198,6 +202,7 @@ fn read_entry(
         method,
         path,
         effect: effect.unwrap_or(Effect::Once),
+        requires,
         sealing,
         webhook,
         reserved,
@@ -321,6 +326,7 @@ struct Target {
     method: Option<Method>,
     path: Option<String>,
     effect: Effect,
+    requires: Option<Shape>,
     sealing: SealingChoice,
     reserved: bool,
     is_alias: bool,
@@ -332,6 +338,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
         method: item.entry.method.clone(),
         path: item.entry.path.clone(),
         effect: item.entry.effect,
+        requires: item.entry.requires.clone(),
         sealing: item.entry.sealing.clone(),
         reserved: item.entry.reserved,
         is_alias: item.same_as.is_some(),
@@ -387,6 +394,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
                 item.entry.method.clone_from(&target.method);
                 item.entry.path.clone_from(&target.path);
                 item.entry.effect = target.effect;
+                item.entry.requires.clone_from(&target.requires);
                 item.entry.sealing = target.sealing.clone();
                 item.entry.reserved = target.reserved;
                 item.entry.same_as = Some(name);

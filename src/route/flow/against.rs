@@ -13,11 +13,16 @@ pub(in crate::route) fn check(
     (catalogue, is_partial): (&Catalogue, bool),
     faults: &Faults,
 ) {
-    for step in flow.all_steps() {
+    let steps = flow.all_steps();
+    let queries = steps
+        .iter()
+        .filter_map(|step| step.reconcile.as_deref())
+        .map(|reconcile| &reconcile.step);
+    for step in steps.iter().copied().chain(queries) {
         let Action::Call { operation, .. } = &step.action else {
             continue;
         };
-        let place = place_of(node, operation).unwrap_or(node);
+        let place = place_of(node, (operation, step.line.number)).unwrap_or(node);
         match catalogue.entry(operation) {
             Some(entry) if entry.reserved => faults.push(
                 Fault::at(
@@ -26,7 +31,7 @@ pub(in crate::route) fn check(
                 )
                 .help("remove the step: there is a token whenever one is needed"),
             ),
-            Some(entry) => super::contract::check(flow, step, (entry, place), faults),
+            Some(entry) => super::contract::check(flow, step, (entry, place, node), faults),
             None if is_partial => {}
             None => faults.push(unknown(operation, place, catalogue)),
         }
@@ -44,16 +49,23 @@ fn unknown(operation: &str, place: &Node, catalogue: &Catalogue) -> Fault {
         .help(help)
 }
 
-/// Where an operation is named.
-fn place_of<'n>(node: &'n Node, operation: &str) -> Option<&'n Node> {
+/// Where an operation is named, in the step that stands on a line.
+fn place_of<'n>(node: &'n Node, (operation, line): (&str, usize)) -> Option<&'n Node> {
     match &node.value {
-        Value::Map(entries) => entries.iter().find_map(|(key, value)| {
-            if key.text() == Some("call") && value.text() == Some(operation) {
-                return Some(value);
+        Value::Map(entries) => {
+            let call = node
+                .child("call")
+                .filter(|call| call.text() == Some(operation));
+            if call.is_some() && node.span.line == line {
+                return call;
             }
-            place_of(value, operation)
-        }),
-        Value::List(items) => items.iter().find_map(|item| place_of(item, operation)),
+            entries
+                .iter()
+                .find_map(|(_, value)| place_of(value, (operation, line)))
+        }
+        Value::List(items) => items
+            .iter()
+            .find_map(|item| place_of(item, (operation, line))),
         Value::Null | Value::Scalar { .. } => None,
     }
 }

@@ -1,49 +1,90 @@
 //! What a route refers to must be there: members of the document, its own values, its answers.
+//!
+//! The walk goes through a route in the order in which it is worked on, so that it knows at each
+//! place which values and steps are there already. Secrets may be sent and compared; where they
+//! would be stored or told, they are refused.
 
 use std::collections::BTreeSet;
 
 use super::reply::REPLIES;
-use super::{Check, Flow, When};
+use super::{Flow, When};
 use crate::mapping::document::MEMBERS;
+use crate::mapping::expr::OPERATORS;
 use crate::mapping::path::Path;
-use crate::yaml::{Fault, Faults, Node, Value, meant};
+use crate::mapping::template::Template;
+use crate::yaml::{Fault, Faults, Node, Value, meant, nearest};
 
-/// What a route defines, by the member of the document under which it is found.
+/// What a route defines anywhere, by the member of the document under which it is found.
 struct Defined<'n> {
     settings: BTreeSet<&'n str>,
     secrets: BTreeSet<&'n str>,
     kept: BTreeSet<&'n str>,
     vars: BTreeSet<&'n str>,
+    of_items: BTreeSet<&'n str>,
+    taken: BTreeSet<&'n str>,
     steps: BTreeSet<&'n str>,
 }
 
+/// What is there at a place of a route.
+#[derive(Clone, Default)]
+struct Here<'n> {
+    members: BTreeSet<&'static str>,
+    vars: BTreeSet<&'n str>,
+    steps: BTreeSet<&'n str>,
+    /// What stands here is sent or compared; elsewhere it would be stored or told.
+    may_be_secret: bool,
+}
+
+/// One walk through a route.
+struct Walk<'n> {
+    defined: Defined<'n>,
+    is_event: bool,
+    faults: &'n Faults,
+}
+
 /// Tells every selector that looks at what is never there.
-pub(super) fn check(node: &Node, faults: &Faults) {
+pub(super) fn check<'n>(node: &'n Node, faults: &'n Faults) {
+    let items = node.child("items");
     let mut defined = Defined {
         settings: keys(node.child("settings")),
         secrets: texts(node.child("secrets")),
         kept: keys(node.child("load")),
         vars: keys(node.child("vars")),
+        of_items: keys(items.and_then(|items| items.child("vars"))),
+        taken: BTreeSet::new(),
         steps: BTreeSet::new(),
     };
-    defined.vars.extend(keys(
-        node.child("items").and_then(|items| items.child("vars")),
-    ));
-    collect_steps(node, &mut defined);
-    let is_event = node.child("on").is_some();
-    let Value::Map(entries) = &node.value else {
-        return;
-    };
-    for (key, value) in entries {
-        if !matches!(
-            key.text(),
-            Some("examples" | "about" | "route" | "settings" | "prove" | "never" | "record")
-        ) {
-            walk(value, &mut |scalar, path| {
-                check_path(scalar, path, &defined, (is_event, faults));
-            });
-        }
+    for steps in [
+        items.and_then(|items| items.child("steps")),
+        node.child("steps"),
+    ] {
+        let mut names = BTreeSet::new();
+        each_step(steps, &mut |step| {
+            defined.taken.extend(keys(step.child("take")));
+            let Some(name) = step_name(step) else { return };
+            defined.steps.insert(name);
+            if !names.insert(name) && step.child("together").is_none() {
+                faults.push(twice(step, name));
+            }
+        });
     }
+    let is_event = node.child("on").is_some();
+    Walk {
+        defined,
+        is_event,
+        faults,
+    }
+    .route(node);
+}
+
+fn twice(step: &Node, name: &str) -> Fault {
+    let place = step
+        .child("name")
+        .or_else(|| step.child("call"))
+        .unwrap_or(step);
+    Fault::at(place, format!("there is a step `{name}` already"))
+        .label("taken")
+        .help(format!("add a `name` of its own: `name: {name}_again`; by its name a step is known when it is tried again"))
 }
 
 fn keys(node: Option<&Node>) -> BTreeSet<&str> {
@@ -54,192 +95,565 @@ fn keys(node: Option<&Node>) -> BTreeSet<&str> {
 }
 
 fn texts(node: Option<&Node>) -> BTreeSet<&str> {
+    list(node).iter().filter_map(Node::text).collect()
+}
+
+fn list(node: Option<&Node>) -> &[Node] {
     match node.map(|node| &node.value) {
-        Some(Value::List(items)) => items.iter().filter_map(Node::text).collect(),
-        _ => BTreeSet::new(),
+        Some(Value::List(items)) => items,
+        _ => &[],
     }
 }
 
-/// Names of steps and of what they take, wherever they stand.
-fn collect_steps<'n>(node: &'n Node, defined: &mut Defined<'n>) {
-    match &node.value {
-        Value::List(items) => items.iter().for_each(|item| collect_steps(item, defined)),
-        Value::Map(entries) => {
-            let is_step = ["call", "send", "together", "offer_to"]
-                .iter()
-                .any(|key| node.child(key).is_some());
-            if is_step {
-                let named = node.child("name").and_then(Node::text);
-                let called = node.child("call").and_then(Node::text);
-                let called = called.and_then(|name| name.rsplit('.').next());
-                defined.steps.extend(named.or(called));
-                defined.vars.extend(keys(node.child("take")));
+fn fields(node: Option<&Node>) -> &[(Node, Node)] {
+    match node.map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries,
+        _ => &[],
+    }
+}
+
+/// The steps that stand within a step.
+fn inner(step: &Node) -> impl Iterator<Item = &Node> {
+    let offered = step
+        .child("offer_to")
+        .and_then(|offer| offer.child("steps"));
+    list(step.child("together")).iter().chain(list(offered))
+}
+
+/// Hands over every step of a list, those within others included.
+fn each_step<'n>(steps: Option<&'n Node>, told: &mut dyn FnMut(&'n Node)) {
+    for step in list(steps) {
+        each_inner(step, told);
+    }
+}
+
+fn each_inner<'n>(step: &'n Node, told: &mut dyn FnMut(&'n Node)) {
+    told(step);
+    if let Some(asked) = step.child("reconcile").and_then(|node| node.child("step")) {
+        told(asked);
+    }
+    inner(step).for_each(|step| each_inner(step, told));
+}
+
+/// The name of a step, also where it has none of its own.
+fn step_name(step: &Node) -> Option<&str> {
+    let called = step.child("call").and_then(Node::text);
+    let called = called.and_then(|name| name.rsplit('.').next());
+    let offer = step.child("offer_to").map(|_| "offer");
+    step.child("name").and_then(Node::text).or(called).or(offer)
+}
+
+impl<'n> Walk<'n> {
+    fn route(&self, node: &'n Node) {
+        let mut here = Here::default();
+        here.members
+            .extend(["settings", "secrets", "kept", "vars", "steps"]);
+        let told: &[_] = if self.is_event {
+            &["event"]
+        } else {
+            &["push", "body", "query", "headers"]
+        };
+        here.members.extend(told);
+        for (_, load) in fields(node.child("load")) {
+            self.expr(load.child("key"), &here);
+        }
+        self.vars(node.child("vars"), &mut here);
+        self.checks(node.child("check"), &here);
+        if let Some(hours) = node.child("hours") {
+            self.expr(hours.child("place"), &here);
+            here.members.insert("hours");
+        }
+        let of_items = node.child("items").map(|items| self.items(items, &here));
+        if of_items.is_some() {
+            here.members.extend(["rows", "results"]);
+        }
+        self.once(node.child("once"), &here);
+        self.entries(node.child("consent"), &here);
+        for keep in list(node.child("keep")) {
+            self.expr(keep.child("key"), &here);
+            self.expr(keep.child("value"), &here);
+        }
+        self.expr(node.child("order"), &here);
+        if let Some((items, mut of_items)) = of_items {
+            self.steps(items.child("steps"), &mut of_items);
+        }
+        self.steps(node.child("steps"), &mut here);
+        here.members.extend(["reason", "faults"]);
+        self.expr(node.child("result"), &here);
+        for (_, reply) in fields(node.child("replies")) {
+            match &reply.value {
+                Value::List(rules) => rules.iter().for_each(|rule| self.reply(rule, &here)),
+                _ => self.reply(reply, &here),
             }
-            for (key, value) in entries {
-                if key.text() != Some("examples") {
-                    collect_steps(value, defined);
+        }
+    }
+
+    /// Values, each of which sees those before it.
+    fn vars(&self, node: Option<&'n Node>, here: &mut Here<'n>) {
+        for (key, value) in fields(node) {
+            self.expr(Some(value), here);
+            here.vars.extend(key.text());
+        }
+    }
+
+    fn checks(&self, node: Option<&'n Node>, here: &Here<'n>) {
+        for check in list(node) {
+            self.condition(check.child("if"), here);
+            self.condition(check.child("unless"), here);
+            self.expr(check.child("fault"), here);
+        }
+    }
+
+    fn once(&self, node: Option<&'n Node>, here: &Here<'n>) {
+        for part in list(node.and_then(|node| node.child("key"))) {
+            self.expr(Some(part), here);
+        }
+    }
+
+    /// What is done with each item; what its steps see is handed back.
+    fn items(&self, node: &'n Node, of_route: &Here<'n>) -> (&'n Node, Here<'n>) {
+        let mut here = of_route.clone();
+        if let Some(each) = node.child("each") {
+            self.scalar(each, &here);
+        }
+        here.members.insert("item");
+        self.vars(node.child("vars"), &mut here);
+        self.checks(node.child("check"), &here);
+        self.once(node.child("once"), &here);
+        self.entries(node.child("consent"), &here);
+        self.expr(node.child("row"), &here);
+        self.expr(node.child("result"), &here);
+        let mut refused = here.clone();
+        refused.members.insert("reason");
+        self.expr(node.child("refusal"), &refused);
+        (node, here)
+    }
+
+    fn steps(&self, node: Option<&'n Node>, here: &mut Here<'n>) {
+        for step in list(node) {
+            self.step(step, here);
+        }
+    }
+
+    fn step(&self, step: &'n Node, here: &mut Here<'n>) {
+        self.asks(step, here);
+        if let Some(offer) = step.child("offer_to") {
+            let mut offered = here.clone();
+            offered.members.insert("candidate");
+            self.steps(offer.child("steps"), &mut offered);
+            here.vars.extend(offered.vars);
+            here.steps.extend(offered.steps);
+        }
+        self.brings(step, here);
+    }
+
+    /// What a step looks at before it is made.
+    fn asks(&self, step: &'n Node, here: &Here<'n>) {
+        self.condition(step.child("when"), here);
+        self.expr(step.child("over"), here);
+        self.expr(step.child("chunk"), here);
+        if let Some(offer) = step.child("offer_to") {
+            self.expr(offer.child("candidates"), here);
+        }
+        let mut here = here.clone();
+        if step.child("over").is_some() {
+            here.members.insert("chunk");
+        }
+        here.may_be_secret = true;
+        self.expr(step.child("query"), &here);
+        self.expr(step.child("body"), &here);
+        if let Some(send) = step.child("send") {
+            self.send(send, &here);
+        }
+        for step in list(step.child("together")) {
+            self.asks(step, &here);
+        }
+    }
+
+    fn send(&self, send: &'n Node, here: &Here<'n>) {
+        if let Some(url) = send.child("url") {
+            self.template(url, here);
+        }
+        self.expr(send.child("allow"), here);
+        self.entries(send.child("headers"), here);
+        for codec in crate::codec::CODECS {
+            self.expr(send.child(codec.name), here);
+        }
+        self.expr(send.child("sign").and_then(|sign| sign.child("id")), here);
+    }
+
+    /// What a step looks at when it was made.
+    fn brings(&self, step: &'n Node, here: &mut Here<'n>) {
+        for step in list(step.child("together")) {
+            self.brings(step, here);
+        }
+        here.steps.extend(step_name(step));
+        self.condition(step.child("good"), here);
+        if let Some(reconcile) = step.child("reconcile") {
+            let mut asked = here.clone();
+            if let Some(step) = reconcile.child("step") {
+                self.asks(step, &asked);
+                asked.steps.extend(step_name(step));
+            }
+            self.condition(reconcile.child("done"), &asked);
+        }
+        self.vars(step.child("take"), here);
+        self.checks(step.child("check"), here);
+    }
+
+    fn reply(&self, rule: &'n Node, here: &Here<'n>) {
+        self.condition(rule.child("when"), here);
+        self.entries(rule.child("headers"), here);
+        self.expr(rule.child("redirect"), here);
+        for codec in crate::codec::CODECS {
+            self.expr(rule.child(codec.name), here);
+        }
+    }
+
+    /// Values by name.
+    fn entries(&self, node: Option<&'n Node>, here: &Here<'n>) {
+        for (_, value) in fields(node) {
+            self.expr(Some(value), here);
+        }
+    }
+
+    /// A value, as [`crate::mapping::expr::Expr::read`] reads it.
+    fn expr(&self, node: Option<&'n Node>, here: &Here<'n>) {
+        let Some(node) = node else { return };
+        match &node.value {
+            Value::Scalar { text, .. } if text.starts_with('$') => self.scalar(node, here),
+            Value::Scalar { text, .. } if text.contains("{$.") => self.faults.push(
+                Fault::at(node, "nothing is put into this text: it goes out as it stands")
+                    .help("write `{ text: \"…\" }` around it, or `{ literal: \"…\" }` where it is meant so"),
+            ),
+            Value::Null | Value::Scalar { .. } => {}
+            Value::List(items) => items.iter().for_each(|item| self.expr(Some(item), here)),
+            Value::Map(entries) => {
+                let names = entries.iter().filter_map(|(key, _)| key.text());
+                let operator = names
+                    .into_iter()
+                    .find(|name| OPERATORS.iter().any(|(known, _)| known == name));
+                self.operator(node, operator, here);
+            }
+        }
+    }
+
+    fn operator(&self, node: &'n Node, name: Option<&str>, here: &Here<'n>) {
+        match name {
+            None => self.entries(Some(node), here),
+            Some("from") => {
+                self.expr(node.child("from"), here);
+                self.expr(node.child("default"), here);
+            }
+            Some("first") => self.expr(node.child("first"), here),
+            Some("all") => node
+                .child("all")
+                .into_iter()
+                .for_each(|all| self.scalar(all, here)),
+            Some("text") => node
+                .child("text")
+                .into_iter()
+                .for_each(|text| self.template(text, here)),
+            Some("choose") => {
+                for arm in list(node.child("choose")) {
+                    self.condition(arm.child("when"), here);
+                    self.expr(arm.child("give"), here);
                 }
             }
+            Some("object") => self.entries(node.child("object"), here),
+            Some(_) => {}
         }
-        Value::Null | Value::Scalar { .. } => {}
     }
-}
 
-/// Hands over every selector, alone or within a text.
-fn walk(node: &Node, told: &mut impl FnMut(&Node, &Path)) {
-    match &node.value {
-        Value::Scalar { text, .. } if text.starts_with('$') => {
-            if let Ok(path) = Path::parse(text) {
-                told(node, &path);
-            }
-        }
-        Value::Scalar { text, .. } if text.contains("{$") => {
-            if let Ok(template) = crate::mapping::template::Template::parse(text) {
-                template.paths().for_each(|path| told(node, path));
-            }
-        }
-        Value::Null | Value::Scalar { .. } => {}
-        Value::List(items) => items.iter().for_each(|item| walk(item, told)),
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                if key.text() != Some("literal") {
-                    walk(value, told);
+    /// A condition, as [`crate::mapping::condition::Condition::read`] reads it: it tells nothing
+    /// of a value but whether it holds.
+    fn condition(&self, node: Option<&'n Node>, here: &Here<'n>) {
+        let Some(node) = node else { return };
+        let here = &Here {
+            may_be_secret: true,
+            ..here.clone()
+        };
+        let Value::Map(entries) = &node.value else {
+            return self.expr(Some(node), here);
+        };
+        let [(key, under)] = entries.as_slice() else {
+            return self.expr(Some(node), here);
+        };
+        match key.text().unwrap_or_default() {
+            "all" | "any" if matches!(under.value, Value::List(_)) => {
+                for one in list(Some(under)) {
+                    self.condition(Some(one), here);
                 }
             }
+            "not" => self.condition(Some(under), here),
+            "equal" | "in" | "at_least" | "below" | "is_list" => self.expr(Some(under), here),
+            "matches" => self.expr(list(Some(under)).first(), here),
+            _ => self.expr(Some(node), here),
         }
     }
-}
 
-fn check_path(
-    node: &Node,
-    path: &Path,
-    defined: &Defined<'_>,
-    (is_event, faults): (bool, &Faults),
-) {
-    let Some(member) = path.root_name() else {
-        faults.push(
-            Fault::at(
-                node,
-                format!("`{}` names no part of the push", path.as_str()),
-            )
-            .help("begin with a name: `$.body`, `$.vars`, `$.settings`, …"),
-        );
-        return;
-    };
-    let known = MEMBERS.iter().map(|(name, _)| *name);
-    if !known.clone().any(|name| name == member) {
-        faults.push(
-            Fault::at(node, format!("there is no `$.{member}`"))
-                .label("not known")
-                .help(meant(member, known)),
-        );
-        return;
+    fn scalar(&self, node: &'n Node, here: &Here<'n>) {
+        if let Some(Ok(path)) = node.text().map(Path::parse) {
+            self.path(node, &path, here);
+        }
     }
-    let is_of_push = matches!(member, "body" | "headers" | "query");
-    if is_of_push && is_event {
-        faults.push(
-            Fault::at(
+
+    fn template(&self, node: &'n Node, here: &Here<'n>) {
+        if let Some(Ok(template)) = node.text().map(Template::parse) {
+            template
+                .paths()
+                .for_each(|path| self.path(node, path, here));
+        }
+    }
+
+    fn path(&self, node: &Node, path: &Path, here: &Here<'n>) {
+        let Some(member) = path.root_name() else {
+            self.faults.push(
+                Fault::at(
+                    node,
+                    format!("`{}` names no part of the push", path.as_str()),
+                )
+                .help("begin with a name: `$.body`, `$.vars`, `$.settings`, …"),
+            );
+            return;
+        };
+        // The first is the query's own; the others stand in its filters.
+        for root in path.roots().skip(1) {
+            self.member(node, root.unwrap_or_default(), here);
+        }
+        if !self.member(node, member, here) {
+            return;
+        }
+        if let Some(name) = path.second_name() {
+            self.name(node, (member, name), here);
+        } else if matches!(member, "secrets" | "settings")
+            && path.steps().len() == 1
+            && path.is_singular()
+        {
+            self.faults.push(
+                Fault::at(node, format!("`$.{member}` is all of them at once"))
+                    .help(format!("name the one that is meant: `$.{member}.NAME`")),
+            );
+        }
+    }
+
+    /// Whether a member of the document is there.
+    fn member(&self, node: &Node, member: &str, here: &Here<'n>) -> bool {
+        let known = MEMBERS.iter().map(|(name, _)| *name);
+        if !known.clone().any(|name| name == member) {
+            self.faults.push(
+                Fault::at(node, format!("there is no `$.{member}`"))
+                    .label("not known")
+                    .help(meant(member, known)),
+            );
+            return false;
+        }
+        if member == "secrets" && !here.may_be_secret {
+            self.faults.push(
+                Fault::at(node, "a secret would be stored or told here")
+                    .help("write it where it is sent, in the `send` or `call` of a step, or compare it in a condition"),
+            );
+            return false;
+        }
+        if here.members.contains(member) {
+            return true;
+        }
+        self.faults.push(Self::absent(node, member));
+        false
+    }
+
+    /// A member that is not there at this place.
+    fn absent(node: &Node, member: &str) -> Fault {
+        let fault = |message: &str, help: &str| Fault::at(node, message).help(help);
+        match member {
+            "body" | "headers" | "query" | "push" => Fault::at(
                 node,
                 format!("a route that begins with an event has no `$.{member}`"),
             )
             .help("write `$.event`: the whole event stands there"),
-        );
+            "event" => fault(
+                "a route that listens has no `$.event`",
+                "write `$.body` for what was pushed",
+            ),
+            "item" => fault(
+                "there is no `$.item` here",
+                "it is there under `items:` only; a value of all items is made with `row` and `$.rows`",
+            ),
+            "rows" | "results" => Fault::at(node, format!("there is no `$.{member}` here"))
+                .help("it is made by `items:`, and is there for what comes after: `once`, `consent`, `keep`, `steps`, `replies`"),
+            "hours" => fault(
+                "there is no `$.hours` here",
+                "add `hours: { policy: us, place: $.vars.state, closed: tell }`; it is there after the checks",
+            ),
+            "chunk" => fault(
+                "there is no `$.chunk` here",
+                "add `over: $.rows` to the step: its call then has the rows of one chunk",
+            ),
+            "candidate" => fault(
+                "there is no `$.candidate` here",
+                "it is there in the steps under `offer_to` only",
+            ),
+            _ => Fault::at(node, format!("there is no `$.{member}` here"))
+                .help("it is there in answers and in `result` only"),
+        }
     }
-    if member == "event" && !is_event {
-        faults.push(
-            Fault::at(node, "a route that listens has no `$.event`")
-                .help("write `$.body` for what was pushed"),
-        );
-    }
-    let (of, what, add) = match member {
-        "settings" => (
-            &defined.settings,
-            "setting",
-            "add it under `settings:`, with a default or without a value",
-        ),
-        "secrets" => (&defined.secrets, "secret", "add it to the list `secrets:`"),
-        "kept" => (
-            &defined.kept,
-            "value that is looked up",
-            "add it under `load:`",
-        ),
-        "vars" => (&defined.vars, "value", "add it under `vars:`"),
-        "steps" => (
-            &defined.steps,
-            "step",
-            "write the name of a step of this route",
-        ),
-        _ => return,
-    };
-    if let Some(name) = path.second_name()
-        && !of.contains(name)
-    {
-        let help = crate::yaml::nearest(name, of.iter().copied())
-            .map_or_else(|| add.to_owned(), |near| format!("did you mean `{near}`?"));
-        faults.push(
-            Fault::at(node, format!("this route has no {what} `{name}`"))
-                .label("not known")
-                .help(help),
-        );
+
+    /// Tells a name that the route does not define, or not before this place.
+    fn name(&self, node: &Node, (member, name): (&str, &str), here: &Here<'n>) {
+        let defined = &self.defined;
+        let (known, what, add) = match member {
+            "settings" => (
+                &defined.settings,
+                "setting",
+                "add it under `settings:`, with a default or without a value",
+            ),
+            "secrets" => (&defined.secrets, "secret", "add it to the list `secrets:`"),
+            "kept" => (
+                &defined.kept,
+                "value that is looked up",
+                "add it under `load:`",
+            ),
+            "vars" if here.vars.contains(name) => return,
+            "vars" => (&defined.vars, "value", "add it under `vars:`"),
+            "steps" if here.steps.contains(name) => return,
+            "steps" => (
+                &defined.steps,
+                "step",
+                "write the name of a step of this route",
+            ),
+            _ => return,
+        };
+        let later = match member {
+            "vars" if defined.vars.contains(name) => Some(format!(
+                "values are made in their order: write `{name}` above what looks at it"
+            )),
+            "vars" if defined.of_items.contains(name) => Some(format!(
+                "`{name}` stands in the `vars` of `items`: it is there under `items:` only"
+            )),
+            "vars" if defined.taken.contains(name) => Some(format!(
+                "a step takes `{name}` out of its reply: it is there after that step"
+            )),
+            "steps" if known.contains(name) => {
+                Some("what a step brings is there after it, and in the answers".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(help) = later {
+            self.faults.push(
+                Fault::at(node, format!("`$.{member}.{name}` is not there yet"))
+                    .label("too early")
+                    .help(help),
+            );
+        } else if !known.contains(name) {
+            let all = known
+                .iter()
+                .chain(here.vars.iter().filter(|_| member == "vars"));
+            let help = nearest(name, all.copied())
+                .map_or_else(|| add.to_owned(), |near| format!("did you mean `{near}`?"));
+            self.faults.push(
+                Fault::at(node, format!("this route has no {what} `{name}`"))
+                    .label("not known")
+                    .help(help),
+            );
+        }
     }
 }
 
 /// Tells answers that are named and not there, and what cannot be answered.
 pub(super) fn check_replies(node: &Node, flow: &Flow, faults: &Faults) {
-    let is_push = matches!(flow.begins, super::Begins::Listen(_));
-    let written = node.child("replies");
-    let place = written.unwrap_or(node);
-    let of_steps = flow.all_steps().into_iter().flat_map(|step| &step.checks);
-    let checks: Vec<&Check> = flow.checks.iter().chain(of_steps).collect();
-    for check in &checks {
-        let known = flow.replies.contains_key(&check.reply);
-        if is_push && !known {
-            faults.push(
-                Fault::at(
-                    place,
-                    format!(
-                        "a check answers with `{}`, and there is no such answer",
-                        check.reply
-                    ),
-                )
-                .help(format!(
-                    "add `{}: {{ status: 400, json: {{ … }} }}` under `replies:`",
-                    check.reply
-                )),
-            );
-            return;
-        }
+    if matches!(flow.begins, super::Begins::On(_)) {
+        return;
     }
-    if is_push && !flow.replies.contains_key("accepted") {
+    let written = node.child("replies");
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    let mut checks: Vec<&Node> = list(node.child("check")).iter().collect();
+    let of_items = node.child("items").and_then(|items| items.child("steps"));
+    for steps in [of_items, node.child("steps")] {
+        each_step(steps, &mut |step| checks.extend(list(step.child("check"))));
+    }
+    for check in checks {
+        let place = check.child("reply");
+        let name = place.and_then(Node::text).unwrap_or("refused");
+        if flow.replies.contains_key(name) || !named.insert(name) {
+            named.insert(name);
+            continue;
+        }
         faults.push(
-            Fault::at(place, "nothing says what a good push is answered")
-                .help("add `replies: { accepted: { status: 200, json: {} } }`"),
+            Fault::at(place.unwrap_or(check), format!("this check answers with `{name}`, and there is no such answer"))
+                .help(format!("add `{name}: {{ status: 400, json: {{ … }} }}` under `replies:`, or name another answer with `reply:`")),
         );
     }
-    let named: BTreeSet<&str> = checks.iter().map(|check| check.reply.as_str()).collect();
-    for name in keys(written) {
-        let is_known = REPLIES.iter().any(|(known, _)| *known == name) || named.contains(name);
-        if !is_known && is_push {
-            let known = REPLIES.iter().map(|(known, _)| *known);
-            faults.push(
-                Fault::at(
-                    written.and_then(|node| node.child(name)).unwrap_or(node),
-                    format!("nothing answers with `{name}`"),
-                )
-                .help(meant(name, known)),
-            );
+    if !flow.replies.contains_key("accepted")
+        && written.is_none_or(|node| node.child("accepted").is_none())
+    {
+        faults.push(
+            Fault::at(
+                written.unwrap_or(node),
+                "nothing says what a good push is answered",
+            )
+            .help("add `accepted: { status: 200, json: { object: {} } }` under `replies:`"),
+        );
+    }
+    for (key, _) in fields(written) {
+        let name = key.text().unwrap_or_default();
+        if REPLIES.iter().any(|(known, _)| *known == name) || named.contains(name) {
+            continue;
         }
+        let known = REPLIES.iter().map(|(known, _)| *known);
+        let help = match nearest(name, known.chain(named.iter().copied())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("name it in a check, `reply: {name}`, or remove it"),
+        };
+        faults.push(
+            Fault::at(key, format!("nothing answers with `{name}`"))
+                .label("not used")
+                .help(help),
+        );
     }
     if flow.answer == When::Stored
         && let Some(accepted) = written.and_then(|node| node.child("accepted"))
     {
-        walk(accepted, &mut |scalar, path| {
-            if path.root_name() == Some("steps") {
+        let taken: BTreeSet<&str> = {
+            let mut taken = BTreeSet::new();
+            each_step(node.child("steps"), &mut |step| {
+                taken.extend(keys(step.child("take")))
+            });
+            &taken - &keys(node.child("vars"))
+        };
+        each_path(accepted, &mut |scalar, path| {
+            let is_taken = path.root_name() == Some("vars")
+                && path.second_name().is_some_and(|name| taken.contains(name));
+            if path.root_name() == Some("steps") || is_taken {
                 faults.push(
                     Fault::at(scalar, "the sender is answered before the steps are made")
                         .help("add `answer: when_done`, or answer without what the steps bring"),
                 );
             }
         });
+    }
+}
+
+/// Hands over every selector below a node, alone or within a text.
+fn each_path(node: &Node, told: &mut dyn FnMut(&Node, &Path)) {
+    match &node.value {
+        Value::Null => {}
+        Value::Scalar { text, .. } if text.starts_with('$') => {
+            if let Ok(path) = Path::parse(text) {
+                told(node, &path);
+            }
+        }
+        Value::Scalar { text, .. } => {
+            if let Ok(template) = Template::parse(text) {
+                template.paths().for_each(|path| told(node, path));
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| each_path(item, told)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                if key.text() != Some("literal") {
+                    each_path(value, told);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading a route with steps.
 
+mod idle;
 mod replies;
 mod steps;
 
@@ -64,7 +65,11 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     let replies = known.replies(fields.node("replies"));
     let examples = known.list(fields.node("examples"), |node| Some(node.clone()));
     fields.finish();
-    names::check(node, known.faults);
+    // Without a beginning it is not known what is there to look at.
+    if begins.is_some() {
+        idle::refuse(node, answer, known.faults);
+        names::check(node, known.faults);
+    }
     let mut flow = Flow {
         headers: std::collections::BTreeSet::new(),
         name: name?.0,
@@ -154,7 +159,7 @@ fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
                         .help("remove `prove`, or write `listen` instead of `on`"),
                 );
             }
-            Vec::<String>::read(on, known.faults).map(Begins::On)
+            read_events(on, known.faults).map(Begins::On)
         }
         (Some(_), Some(on)) => {
             known.faults.push(
@@ -175,6 +180,27 @@ fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
             None
         }
     }
+}
+
+/// Names of events, each whole or with a `*` at its end.
+fn read_events(node: &Node, faults: &Faults) -> Option<Vec<String>> {
+    let names = Vec::<String>::read(node, faults)?;
+    if names.is_empty() {
+        faults.push(
+            Fault::at(node, "a route that begins with no event never begins")
+                .help("name one or more: `on: [lead.qualified]`"),
+        );
+    }
+    for name in &names {
+        let beginning = name.strip_suffix('*').unwrap_or(name);
+        if name.is_empty() || beginning.contains('*') {
+            faults.push(
+                Fault::at(node, format!("`{name}` is the name of no event"))
+                    .help("write a whole name, or its beginning with a `*` at the end: `call.*`"),
+            );
+        }
+    }
+    Some(names)
 }
 
 impl Known<'_> {
@@ -265,9 +291,10 @@ impl Known<'_> {
             return Vec::new();
         };
         let Value::List(items) = &node.value else {
+            let written = node.text().unwrap_or("…");
             self.faults.push(
                 Fault::at(node, format!("expected a list, found {}", node.kind()))
-                    .help("write one `- …` a line"),
+                    .help(format!("write `[{written}]`, or one `- …` a line")),
             );
             return Vec::new();
         };
@@ -406,7 +433,7 @@ impl Known<'_> {
         fields.finish();
         let replay = match replay {
             None => None,
-            Some(text) => Some(self.header(node, &text)?),
+            Some(text) => Some(self.replay(node.child("replay").unwrap_or(node), &text)?),
         };
         Some(OnceRule {
             key: self.list(Some(key?), |node| self.expr(Some(node))),
@@ -418,7 +445,7 @@ impl Known<'_> {
     }
 
     /// `Name: value`.
-    fn header(&self, node: &Node, text: &str) -> Option<(HeaderName, HeaderValue)> {
+    fn replay(&self, node: &Node, text: &str) -> Option<(HeaderName, HeaderValue)> {
         let header = text.split_once(": ").and_then(|(name, value)| {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
             Some((name, HeaderValue::from_str(value.trim()).ok()?))

@@ -1,6 +1,6 @@
-//! Reading the answers of a route, and bodies that are written.
+//! Reading the answers of a route, and bodies and headers that are written.
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::Known;
 use crate::codec::{CODECS, Format};
@@ -13,7 +13,10 @@ impl Known<'_> {
     pub(super) fn replies(&self, node: Option<&Node>) -> Replies {
         let all = self.entries(node, |node| {
             let rules = match &node.value {
-                Value::List(_) => self.list(Some(node), |node| self.reply(node)),
+                Value::List(rules) => {
+                    self.refuse_hidden(rules);
+                    self.list(Some(node), |node| self.reply(node))
+                }
                 _ => self.reply(node).into_iter().collect(),
             };
             Some(rules)
@@ -21,19 +24,38 @@ impl Known<'_> {
         all.into_iter().collect()
     }
 
+    /// Of several answers, one without `when` hides those behind it.
+    fn refuse_hidden(&self, rules: &[Node]) {
+        let behind = rules.len().saturating_sub(1);
+        for rule in rules
+            .iter()
+            .take(behind)
+            .filter(|rule| rule.child("when").is_none())
+        {
+            self.faults.push(
+                Fault::at(rule, "what stands behind this answer is never given")
+                    .help("add `when:`, or put the answer at the end"),
+            );
+        }
+    }
+
     fn reply(&self, node: &Node) -> Option<ReplyRule> {
         let mut fields = Fields::open(node, self.faults)?;
         let when = fields.node("when");
-        let status = fields.optional::<u64>("status");
+        let status = fields.node("status");
         let headers = fields.node("headers");
-        let media = fields.optional::<String>("content_type");
+        let media = fields.optional::<HeaderValue>("content_type");
         let redirect = self.expr(fields.node("redirect"));
         let body = self.body(&mut fields);
         fields.finish();
         let default = if redirect.is_some() { 303 } else { 200 };
-        let status = u16::try_from(status.unwrap_or(default)).ok();
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.filter(|status| !status.is_informational());
+        let status = match status {
+            Some(node) => node.text().and_then(|text| text.parse().ok()),
+            None => StatusCode::from_u16(default).ok(),
+        };
+        let status = status.filter(|status: &StatusCode| (200..600).contains(&status.as_u16()));
+        let is_bare =
+            status == Some(StatusCode::NO_CONTENT) || status == Some(StatusCode::NOT_MODIFIED);
         if status.is_none() {
             self.faults.push(
                 Fault::at(
@@ -41,6 +63,14 @@ impl Known<'_> {
                     "this is no status of an answer",
                 )
                 .help("write a number from 200 to 599"),
+            );
+        } else if is_bare && matches!(&body, Some(Some(_))) {
+            self.faults.push(
+                Fault::at(
+                    node.child("status").unwrap_or(node),
+                    "an answer with this status has no body",
+                )
+                .help("write `status: 200`, or remove the body"),
             );
         }
         let when = match when {
@@ -52,7 +82,7 @@ impl Known<'_> {
             when,
             status: status?,
             headers: self.headers(headers),
-            content_type: media.and_then(|media| HeaderValue::from_str(&media).ok()),
+            content_type: media,
             body: body?,
             redirect,
         })
@@ -60,18 +90,36 @@ impl Known<'_> {
 
     /// Headers by name.
     pub(super) fn headers(&self, node: Option<&Node>) -> Vec<(HeaderName, Expr)> {
-        let all = self.exprs(node);
-        let named = all.into_iter().filter_map(|(name, value)| {
-            let read = HeaderName::from_bytes(name.as_bytes()).ok();
-            if let (None, Some(node)) = (&read, node) {
-                self.faults.push(
-                    Fault::at(node, format!("`{name}` is no name of a header"))
-                        .help("write letters, digits and `-`"),
-                );
-            }
-            Some((read?, value))
+        if let Some(Node {
+            value: Value::Map(entries),
+            ..
+        }) = node
+        {
+            entries.iter().for_each(|(key, _)| self.check_header(key));
+        }
+        let all = self.exprs(node).into_iter();
+        let named = all.filter_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, value))
         });
         named.collect()
+    }
+
+    fn check_header(&self, key: &Node) {
+        let text = key.text().unwrap_or_default();
+        let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+            self.faults.push(
+                Fault::at(key, format!("`{text}` is no name of a header"))
+                    .help("write letters, digits and `-`"),
+            );
+            return;
+        };
+        if OF_CONNECTION.contains(&name) {
+            self.faults.push(
+                Fault::at(key, format!("the header `{name}` is made by the gateway"))
+                    .help("remove it: it says how the message is carried"),
+            );
+        }
     }
 
     /// The body under the name of its format; the outer `None` is a fault.
@@ -89,9 +137,29 @@ impl Known<'_> {
             );
             return None;
         }
+        if let Some((codec, node)) = written.first()
+            && codec.format == Format::Multipart
+        {
+            self.faults.push(
+                Fault::at(node, "a multipart body is read, not written")
+                    .help("write `form:` or `json:`"),
+            );
+            return None;
+        }
         match written.first() {
             None => Some(None),
             Some((codec, node)) => self.expr(Some(node)).map(|expr| Some((codec.format, expr))),
         }
     }
 }
+
+/// RFC 9110, section 7.6.1, and the headers that say where a message ends.
+const OF_CONNECTION: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];

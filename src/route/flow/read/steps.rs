@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::Method;
 
 use super::Known;
-use crate::codec::Format;
 use crate::mapping::Line;
 use crate::mapping::expr::{Expr, read_template};
 use crate::route::flow::step::{Action, Batch, Reconcile, Send, Step};
@@ -170,12 +169,6 @@ impl Known<'_> {
         let url_node = url?;
         let url = read_template(url_node, self.faults)?;
         self.check_url(url_node, &url, allow.is_some());
-        if let Some((Format::Multipart, _)) = &body {
-            self.faults.push(
-                Fault::at(node, "a multipart body is read, not written")
-                    .help("write `form:` or `json:`"),
-            );
-        }
         let sign = match sign {
             None => None,
             Some(node) => Some(self.sign(node)?),
@@ -199,18 +192,12 @@ impl Known<'_> {
 
     /// Where a call goes is for the route or the settings to say, not for a push.
     fn check_url(&self, node: &Node, url: &crate::mapping::template::Template, has_allow: bool) {
-        let begins_fixed = url.beginning().starts_with("https://")
-            || url.beginning().starts_with("http://")
-            || (url.beginning().is_empty()
-                && url
-                    .paths()
-                    .next()
-                    .is_some_and(|path| path.root_name() == Some("settings")));
+        let begins_fixed = url.has_fixed_host(|path| path.root_name() == Some("settings"));
         if !begins_fixed && !has_allow {
             self.faults.push(
-                Fault::at(node, "a push decides where this call goes")
-                    .label("begins with what is not fixed")
-                    .help("begin with `https://` or `{$.settings.NAME}`, or add `allow:` with the beginnings that a URL may have"),
+                Fault::at(node, "what is not fixed decides where this call goes")
+                    .label("its host is not fixed")
+                    .help("begin with `https://host/` or `{$.settings.NAME}/`, or add `allow:` with the beginnings that a URL may have"),
             );
         }
     }
