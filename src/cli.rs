@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod new;
 mod print;
 mod queue;
 mod routes;
@@ -71,6 +72,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle test --folder routes lendswift\n  \
         pintle test --folder routes --watch\n  pintle test --junit report.xml --cover-min 90")]
     Test(test::TestArguments),
+    /// Write the first draft of a route from a sample of what a partner pushes
+    #[command(after_help = "Examples:\n  pintle new route acme --from sample.json\n  \
+        curl -s https://partner.example/sample | pintle new route acme --from - --out routes/acme.yaml")]
+    New(new::NewArguments),
     /// Seal a payload as the gateway would, and print it with its headers
     #[command(
         after_help = "Examples:\n  pintle seal airudder --key env:AES_KEY lead.json\n  \
@@ -190,6 +195,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Test(arguments) => test::run(arguments).await,
+        Command::New(arguments) => new::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
         Command::Queue(arguments) => queue::run(arguments).await,
