@@ -6,6 +6,7 @@ mod diff;
 mod explain;
 mod export;
 mod gateway;
+mod new;
 mod print;
 mod queue;
 mod routes;
@@ -85,6 +86,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle explain lendswift lead.json\n  \
         curl -s https://…/sample | pintle explain typeform --show")]
     Explain(explain::ExplainArguments),
+    /// Write the first draft of a route from a sample of what a partner pushes
+    #[command(after_help = "Examples:\n  pintle new route acme --from sample.json\n  \
+        curl -s https://partner.example/sample | pintle new route acme --from - --out routes/acme.yaml")]
+    New(new::NewArguments),
     /// Seal a payload as the gateway would, and print it with its headers
     #[command(
         after_help = "Examples:\n  pintle seal airudder --key env:AES_KEY lead.json\n  \
@@ -209,6 +214,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Test(arguments) => test::run(arguments).await,
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
         Command::Export(arguments) => export::run(arguments).await,

@@ -30,7 +30,7 @@ use crate::message::Body;
 use crate::route::Catalogue;
 use crate::runner::Witness;
 use crate::sandbox::{Options, Sandbox, Seals};
-use crate::store::{Event, Filter, Mark, Queue as _, State};
+use crate::store::{Event, Filter, Keep, Mark, Queue as _, State};
 use crate::upstream::{BaseUrl, Purpose, Upstream};
 use crate::yaml::Fault;
 
@@ -268,6 +268,21 @@ impl Stage {
         let lines = flow.map(|flow| flow.lines()).unwrap_or_default();
         let used = lines.into_iter().filter(|(_, is_used)| *is_used);
         used.map(|(line, _)| line).collect()
+    }
+
+    /// Sends the push of a turn, and nothing more.
+    pub async fn send(&self, turn: &Turn) -> Result<Answered, String> {
+        let push = turn.push.as_ref().ok_or("the turn has no push")?;
+        send(&self.public, push).await
+    }
+
+    /// The recorded pushes of a route, a line each.
+    pub async fn recordings(&self, route: &str) -> Result<Vec<String>, String> {
+        let inbound = self.app.inbound().ok_or("nothing comes in here")?;
+        let kept = inbound.recordings(route, None).await;
+        let kept = kept.map_err(|failure| failure.to_string())?;
+        let text = |keep: Keep| String::from_utf8_lossy(&keep.value).into_owned();
+        Ok(kept.into_iter().map(text).collect())
     }
 
     /// Where the stand-in answers for an operation or a step.

@@ -1,6 +1,7 @@
 //! Routes: what can be called, and by whom. So far the catalogue of the platform.
 
 pub mod catalogue;
+pub mod draft;
 pub mod flow;
 pub mod openapi;
 
