@@ -288,7 +288,9 @@ impl<'f> Proof<'f> {
             }
             (Expr::List(items), Shape::ListOf(of)) => {
                 let at = Spot { path: format!("{}[]", at.path), ..at.clone() };
-                items.iter().for_each(|item| self.fit(item, of, &at));
+                for item in items {
+                    self.fit(item, of, &at);
+                }
             }
             (Expr::Literal(value), _) => self.fit_json(value, shape, at),
             (Expr::Select(path), _) => self.fit_path(path, shape, at),
@@ -371,7 +373,9 @@ impl<'f> Proof<'f> {
             }
             (Json::Array(items), Shape::ListOf(of)) => {
                 let at = Spot { path: format!("{}[]", at.path), ..at.clone() };
-                items.iter().for_each(|item| self.fit_json(item, of, &at));
+                for item in items {
+                    self.fit_json(item, of, &at);
+                }
             }
             _ => self.fit_kind(kind_of_json(value), shape, at),
         }

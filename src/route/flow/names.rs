@@ -307,13 +307,12 @@ impl<'n> Walk<'n> {
     fn expr(&self, node: Option<&'n Node>, here: &Here<'n>) {
         let Some(node) = node else { return };
         match &node.value {
-            Value::Null => {}
             Value::Scalar { text, .. } if text.starts_with('$') => self.scalar(node, here),
             Value::Scalar { text, .. } if text.contains("{$.") => self.faults.push(
                 Fault::at(node, "nothing is put into this text: it goes out as it stands")
                     .help("write `{ text: \"…\" }` around it, or `{ literal: \"…\" }` where it is meant so"),
             ),
-            Value::Scalar { .. } => {}
+            Value::Null | Value::Scalar { .. } => {}
             Value::List(items) => items.iter().for_each(|item| self.expr(Some(item), here)),
             Value::Map(entries) => {
                 let names = entries.iter().filter_map(|(key, _)| key.text());
@@ -428,12 +427,12 @@ impl<'n> Walk<'n> {
         if here.members.contains(member) {
             return true;
         }
-        self.faults.push(self.absent(node, member));
+        self.faults.push(Self::absent(node, member));
         false
     }
 
     /// A member that is not there at this place.
-    fn absent(&self, node: &Node, member: &str) -> Fault {
+    fn absent(node: &Node, member: &str) -> Fault {
         let fault = |message: &str, help: &str| Fault::at(node, message).help(help);
         match member {
             "body" | "headers" | "query" | "push" => Fault::at(

@@ -552,7 +552,9 @@ impl Known<'_> {
     /// Headers by name.
     pub(super) fn headers(&self, node: Option<&Node>) -> Vec<(HeaderName, Expr)> {
         if let Some(Node { value: Value::Map(entries), .. }) = node {
-            entries.iter().for_each(|(key, _)| self.check_header(key));
+            for (key, _) in entries {
+                self.check_header(key);
+            }
         }
         let all = self.exprs(node).into_iter();
         let named = all.filter_map(|(name, value)| {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::Method;
 
 use super::Known;
-use crate::codec::Format;
 use crate::mapping::Line;
 use crate::mapping::expr::{Expr, read_template};
 use crate::route::flow::step::{Action, Batch, Reconcile, Send, Step};
