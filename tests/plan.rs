@@ -1,9 +1,5 @@
 //! What routes make of pushes that nobody meant well: the same whatever the order of their keys,
 //! and never late.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail by panic, as the tests do"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};

@@ -87,7 +87,7 @@ impl Flow {
         self.walk_own(&mut |expr| whole.add(expr));
         self.walk_items(&mut |expr| of_items.add(expr));
         whole.add_steps(&self.steps);
-        for items in &self.items {
+        if let Some(items) = &self.items {
             whole.look(&items.each);
             of_items.add_steps(&items.steps);
         }
