@@ -87,8 +87,10 @@ enum Command {
         curl -s https://…/sample | pintle explain typeform --show")]
     Explain(explain::ExplainArguments),
     /// Write the first draft of a route from a sample of what a partner pushes
-    #[command(after_help = "Examples:\n  pintle new route acme --from sample.json\n  \
-        curl -s https://partner.example/sample | pintle new route acme --from - --out routes/acme.yaml")]
+    #[command(
+        after_help = "Examples:\n  pintle new route acme --from sample.json\n  \
+        curl -s https://partner.example/sample | pintle new route acme --from - --out routes/acme.yaml"
+    )]
     New(new::NewArguments),
     /// Seal a payload as the gateway would, and print it with its headers
     #[command(

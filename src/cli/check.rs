@@ -23,7 +23,9 @@ pub(super) fn run(arguments: &CheckArguments) -> ExitCode {
         print::faults(&faults, print::colour_on_stderr());
         if let Some(config) = &config {
             print::line(&summary(config, &arguments.config, files.len()));
-            costs(config).iter().for_each(|line| print::line(line));
+            for line in costs(config) {
+                print::line(&line);
+            }
         }
     }
     if config.is_some() {

@@ -27,10 +27,12 @@ enum What {
     /// The sample is one push as the partner sends it: JSON, XML or a form; which of them is seen
     /// by its text. Fields are guessed by their names and values, and every guess is marked. What
     /// looks like a secret is not copied.
-    #[command(after_help = "Examples:\n  pintle new route acme --from sample.json\n  \
+    #[command(
+        after_help = "Examples:\n  pintle new route acme --from sample.json\n  \
         pintle new route acme --from lead.form --path /in/acme --out mine/routes/acme.yaml\n\n\
         Then:\n  pintle routes --export mine             # the built-in files, to put yours beside them\n  \
-        pintle test --folder mine/routes acme")]
+        pintle test --folder mine/routes acme"
+    )]
     Route(RouteArguments),
 }
 
@@ -69,7 +71,10 @@ pub(super) fn run(arguments: &NewArguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let out = arguments.out.clone().unwrap_or_else(|| format!("{}.yaml", arguments.name).into());
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| format!("{}.yaml", arguments.name).into());
     if out == Path::new("-") {
         print::body(draft.as_bytes());
         return ExitCode::SUCCESS;
@@ -100,15 +105,22 @@ fn sample(arguments: &RouteArguments) -> Result<Sample, String> {
             bytes.extend_from_slice(INVENTED);
             Ok(0)
         }
-        Some(path) if path == Path::new("-") => {
-            stdin().lock().take(SAMPLE_BYTES_MAX).read_to_end(&mut bytes)
-        }
+        Some(path) if path == Path::new("-") => stdin()
+            .lock()
+            .take(SAMPLE_BYTES_MAX)
+            .read_to_end(&mut bytes),
         Some(path) => std::fs::File::open(path)
             .and_then(|file| file.take(SAMPLE_BYTES_MAX).read_to_end(&mut bytes)),
     };
-    let shown = arguments.from.as_ref().map_or_else(String::new, |path| path.display().to_string());
+    let shown = arguments
+        .from
+        .as_ref()
+        .map_or_else(String::new, |path| path.display().to_string());
     read.map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let path = arguments.path.clone().unwrap_or_else(|| format!("/in/{}", arguments.name));
+    let path = arguments
+        .path
+        .clone()
+        .unwrap_or_else(|| format!("/in/{}", arguments.name));
     Sample::read(&arguments.name, &path, &bytes).map_err(|why| match &why {
         NoDraft::Unreadable(_, source) => format!("{why}: {source}"),
         _ => why.to_string(),
@@ -118,9 +130,14 @@ fn sample(arguments: &RouteArguments) -> Result<Sample, String> {
 /// The text of the route, which was read once, and whose example was computed from it.
 fn draft(sample: &Sample) -> Result<String, Vec<Fault>> {
     let first = sample.draft(None);
-    let moment = Moment { now: jiff::Timestamp::UNIX_EPOCH };
+    let moment = Moment {
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
     let catalogue = read(&sample.name, &first)?;
-    let flow = catalogue.flows().iter().find(|flow| flow.name == sample.name);
+    let flow = catalogue
+        .flows()
+        .iter()
+        .find(|flow| flow.name == sample.name);
     let outcome = flow.and_then(|flow| outcome(flow, sample, &moment).ok());
     let whole = sample.draft(outcome.as_ref());
     read(&sample.name, &whole)?;
@@ -152,7 +169,9 @@ fn write(path: &Path, text: &str, force: bool) -> std::io::Result<()> {
 fn name(text: &str) -> Result<String, String> {
     let is_word = text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.len() <= NAME_BYTES_MAX
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if is_word {
         return Ok(text.to_owned());
     }
@@ -185,10 +204,17 @@ mod tests {
             Err(faults) => panic!("{name}: {faults:?}\n{}", sample.draft(None)),
         };
         for piece in pieces {
-            assert!(text.contains(piece), "{name}: {piece} is missing in\n{text}");
+            assert!(
+                text.contains(piece),
+                "{name}: {piece} is missing in\n{text}"
+            );
         }
         let catalogue = read(name, &text).unwrap();
-        let flow = catalogue.flows().iter().find(|flow| flow.name == name).unwrap();
+        let flow = catalogue
+            .flows()
+            .iter()
+            .find(|flow| flow.name == name)
+            .unwrap();
         let faults = Faults::new();
         let scripts = crate::rehearsal::read_scripts(flow, &faults);
         let faults = faults.into_sorted();
@@ -198,7 +224,11 @@ mod tests {
 
     #[test]
     fn a_draft_of_any_sample_is_read_without_faults() {
-        check("own", INVENTED, &["callee: \"+17025550177\"", "status: 200"]);
+        check(
+            "own",
+            INVENTED,
+            &["callee: \"+17025550177\"", "status: 200"],
+        );
         for (name, sample, pieces) in SAMPLES {
             check(name, sample.as_bytes(), pieces);
         }
@@ -226,12 +256,23 @@ mod tests {
         (
             "spaced",
             r#"{"data":{"Lead ID":"7","First Name":"Ana","Last.Name":"Diaz","Phone [1]":"7025550177","it's":"x","ssn":"123"}}"#,
-            &["$.body.data['First Name']", "$.body.data['Last.Name']", "$.body.data['Phone [1]']", "never: [$.data.ssn]", "ssn: \"removed\""],
+            &[
+                "$.body.data['First Name']",
+                "$.body.data['Last.Name']",
+                "$.body.data['Phone [1]']",
+                "never: [$.data.ssn]",
+                "ssn: \"removed\"",
+            ],
         ),
         (
             "a_form",
             "lead_id=9&full_name=Ana+Diaz&phone=702-555-0177&tcpa_text=I+agree+to+be+called+by+phone&amount=12%2C500&dob=01%2F31%2F1980&ip=203.0.113.9",
-            &["body: form", "$.body.full_name", "consent:", "{ date: \"%m/%d/%Y\" }"],
+            &[
+                "body: form",
+                "$.body.full_name",
+                "consent:",
+                "{ date: \"%m/%d/%Y\" }",
+            ],
         ),
         (
             "an_xml",
@@ -241,7 +282,12 @@ mod tests {
         (
             "some_leads",
             r#"[{"leadId":"1","phone":"7025550177","name":"Ana"},{"leadId":"2","phone":"nope","name":"Bo"}]"#,
-            &["each: $.body\n", "$.item.phone", "status: \"refused\"", "over: $.rows"],
+            &[
+                "each: $.body\n",
+                "$.item.phone",
+                "status: \"refused\"",
+                "over: $.rows",
+            ],
         ),
         (
             "inner_leads",
@@ -256,7 +302,11 @@ mod tests {
         (
             "no_phone",
             r#"{"a":{},"b":[],"c":[1,2],"yes":true,"n":1.50,"odd\u2028key":"a\u0000\nb: #"}"#,
-            &["no field looks like a phone number", "status: 422", "calls: []"],
+            &[
+                "no field looks like a phone number",
+                "status: 422",
+                "calls: []",
+            ],
         ),
         (
             "braces",

@@ -59,7 +59,9 @@ impl Sample {
     pub fn read(name: &str, path: &str, bytes: &[u8]) -> Result<Self, NoDraft> {
         let (format, mut document) = decode(bytes)?;
         let each = guess::list_of_leads(&document);
-        let leads = each.as_ref().and_then(|path| guess::at(&mut document, path));
+        let leads = each
+            .as_ref()
+            .and_then(|path| guess::at(&mut document, path));
         let leaves = match leads {
             Some(Value::Array(leads)) => {
                 leads.truncate(LEADS_MAX);
@@ -85,8 +87,14 @@ impl Sample {
 
     /// Puts a word in the place of what may not be kept.
     fn hide(&mut self) {
-        let before = self.each.as_ref().map_or_else(String::new, |each| format!("{each}[*]"));
-        let hidden = self.leaves.iter().filter(|leaf| leaf.looks == Looks::Hidden);
+        let before = self
+            .each
+            .as_ref()
+            .map_or_else(String::new, |each| format!("{each}[*]"));
+        let hidden = self
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.looks == Looks::Hidden);
         for leaf in hidden {
             let query = format!("${before}{}", leaf.path);
             if let Ok(members) = MemberQuery::parse(&query) {
@@ -201,7 +209,8 @@ impl Sample {
             ),
             [one] => format!(
                 "{{ from: {}, then: [{{ to_e164: US }}] }}   # a guess: {:?} looks like a phone number; `US` where it has no country code",
-                selector(root, one), one.name,
+                selector(root, one),
+                one.name,
             ),
             several => {
                 let from: Vec<String> = several.iter().map(|leaf| selector(root, leaf)).collect();
@@ -216,13 +225,16 @@ impl Sample {
             let _never = writeln!(
                 lines,
                 "{:indent$}  state: {{ from: {}, then: [us_state] }}   # a guess: {:?} looks like a state",
-                "", selector(root, state), state.name,
+                "",
+                selector(root, state),
+                state.name,
             );
         }
         let case = match self.id() {
             Some(leaf) => format!(
                 "{{ text: {} }}   # a guess: {:?} looks like the id of the lead",
-                quoted(&format!("{}-{{{root}{}}}", self.name, leaf.path)), leaf.name,
+                quoted(&format!("{}-{{{root}{}}}", self.name, leaf.path)),
+                leaf.name,
             ),
             None => format!(
                 "{{ text: {} }}   # no field looks like an id: name one here if there is one",
@@ -243,7 +255,8 @@ impl Sample {
         if self.all(Looks::State).next().is_some() {
             let _never = writeln!(
                 lines,
-                "{:indent$}  # - {{ unless: {{ in: [$.vars.state, [CA, TX]] }}, reason: state not served }}", ""
+                "{:indent$}  # - {{ unless: {{ in: [$.vars.state, [CA, TX]] }}, reason: state not served }}",
+                ""
             );
         }
         if let Some(consent) = self.all(Looks::Consent).next() {
@@ -258,13 +271,20 @@ impl Sample {
                  {:indent$}  text: {text}\n",
                 "", consent.name, "", "", "", "", ""
             );
-            let others = [("ip", Looks::Ip), ("url", Looks::Url), ("cert_url", Looks::Certificate)];
+            let others = [
+                ("ip", Looks::Ip),
+                ("url", Looks::Url),
+                ("cert_url", Looks::Certificate),
+            ];
             for (name, looks) in others {
                 if let Some(leaf) = self.all(looks).next() {
                     let _never = writeln!(
                         lines,
                         "{:indent$}  {name}: {}   # a guess: {:?} looks like {}",
-                        "", selector(root, leaf), leaf.name, looks.words(),
+                        "",
+                        selector(root, leaf),
+                        leaf.name,
+                        looks.words(),
                     );
                 }
             }
@@ -273,7 +293,9 @@ impl Sample {
     }
 
     fn once(&self, root: &str, indent: usize) -> String {
-        let key = self.id().map_or_else(|| "$.vars.phone".to_owned(), |id| selector(root, id));
+        let key = self
+            .id()
+            .map_or_else(|| "$.vars.phone".to_owned(), |id| selector(root, id));
         format!(
             "{:indent$}# When a lead is a repeat: the same key within that time. Ask the partner what it sends again.\n\
              {:indent$}once: {{ key: [{key}], for: 30d }}   # a guess\n",
@@ -287,7 +309,8 @@ impl Sample {
         if let Some((from, why)) = self.callee_name(root) {
             let _never = writeln!(
                 lines,
-                "{:indent$}callee_name: {{ from: {from}, default: \"\" }}   # a guess: {why}", ""
+                "{:indent$}callee_name: {{ from: {from}, default: \"\" }}   # a guess: {why}",
+                ""
             );
         }
         let _never = writeln!(lines, "{:indent$}case_id: $.vars.case_id", "");
@@ -305,7 +328,10 @@ impl Sample {
             let _never = writeln!(
                 lines,
                 "{:indent$}      {}: {value}   # a guess: {:?} looks like {}",
-                "", scalar(&name), leaf.name, leaf.looks.words(),
+                "",
+                scalar(&name),
+                leaf.name,
+                leaf.looks.words(),
             );
         }
         let _never = writeln!(lines, "{:indent$}  then: [to_strings, drop_empty]", "");
@@ -315,7 +341,11 @@ impl Sample {
     fn callee_name(&self, root: &str) -> Option<(String, &'static str)> {
         let field = |looks| self.all(looks).next().map(|leaf| selector(root, leaf));
         let whole = |name| (format!("{name}, then: [collapse]"), "it looks like a name");
-        match (field(Looks::FirstName), field(Looks::LastName), field(Looks::FullName)) {
+        match (
+            field(Looks::FirstName),
+            field(Looks::LastName),
+            field(Looks::FullName),
+        ) {
             (Some(first), Some(last), _) => Some((
                 format!("[{first}, {last}], then: [{{ join: \" \" }}, collapse]"),
                 "they look like first and last name",
@@ -331,14 +361,24 @@ impl Sample {
         for leaf in &self.leaves {
             let is_used = matches!(
                 leaf.looks,
-                Looks::Hidden | Looks::Phone | Looks::FirstName | Looks::LastName
-                    | Looks::FullName | Looks::Consent | Looks::Ip | Looks::Certificate
+                Looks::Hidden
+                    | Looks::Phone
+                    | Looks::FirstName
+                    | Looks::LastName
+                    | Looks::FullName
+                    | Looks::Consent
+                    | Looks::Ip
+                    | Looks::Certificate
             );
             if is_used || id == Some(leaf) || made.len() >= VARIABLES_MAX {
                 continue;
             }
             let name = guess::words(&leaf.name).join("_");
-            let name = if name.is_empty() { format!("field_{}", made.len() + 1) } else { name };
+            let name = if name.is_empty() {
+                format!("field_{}", made.len() + 1)
+            } else {
+                name
+            };
             if made.iter().any(|(known, ..)| *known == name) {
                 continue;
             }
@@ -363,12 +403,20 @@ impl Sample {
     }
 
     fn replies(&self) -> String {
-        let format = if self.format == Format::Xml { "xml" } else { "json" };
+        let format = if self.format == Format::Xml {
+            "xml"
+        } else {
+            "json"
+        };
         let wrap = |inner: &str| match self.format {
             Format::Xml => format!("{{ response: {inner} }}"),
             _ => inner.to_owned(),
         };
-        let good = if self.each.is_some() { "{ result: $.results }" } else { "{ status: queued, id: $.vars.case_id }" };
+        let good = if self.each.is_some() {
+            "{ result: $.results }"
+        } else {
+            "{ status: queued, id: $.vars.case_id }"
+        };
         format!(
             "\n# What the partner is answered. Write its own shape here: `pintle schema route` lists every name.\n\
              replies:\n  \
@@ -403,25 +451,38 @@ impl Sample {
             lines.push_str("      calls:\n");
         }
         for (of, body) in &outcome.calls {
-            let _never = write!(lines, "        - of: {of}\n          json:{}", text::value(body, 12));
+            let _never = write!(
+                lines,
+                "        - of: {of}\n          json:{}",
+                text::value(body, 12)
+            );
         }
         let _never = write!(lines, "      reply:\n        status: {}\n", outcome.status);
         if let Some(reply) = &outcome.reply {
-            let format = if self.format == Format::Xml { "xml" } else { "json" };
+            let format = if self.format == Format::Xml {
+                "xml"
+            } else {
+                "json"
+            };
             let _never = write!(lines, "        {format}:{}", text::value(reply, 10));
         }
         lines
     }
 
     fn all(&self, looks: Looks) -> impl Iterator<Item = &Leaf> {
-        self.leaves.iter().filter(move |leaf| leaf.looks == looks && !leaf.value.is_empty())
+        self.leaves
+            .iter()
+            .filter(move |leaf| leaf.looks == looks && !leaf.value.is_empty())
     }
 
     /// The field that tells leads apart: the one that says it is the lead's, else the plainest.
     fn id(&self) -> Option<&Leaf> {
         let key = |leaf: &Leaf| guess::words(&leaf.name).concat();
         // A brace in the name would end the place in a text.
-        let ids = || self.all(Looks::Id).filter(|leaf| !leaf.path.contains(['{', '}']));
+        let ids = || {
+            self.all(Looks::Id)
+                .filter(|leaf| !leaf.path.contains(['{', '}']))
+        };
         let of_lead = ids().find(|leaf| key(leaf).contains("lead"));
         let plain = || ids().find(|leaf| PLAIN_IDS.contains(&key(leaf).as_str()));
         let other = || ids().find(|leaf| !OF_OTHERS.iter().any(|other| key(leaf).contains(other)));
@@ -436,7 +497,10 @@ impl Sample {
 
 /// Reads a sample by what it looks like.
 fn decode(bytes: &[u8]) -> Result<(Format, Value), NoDraft> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii();
+    let bytes = bytes
+        .strip_prefix("\u{feff}".as_bytes())
+        .unwrap_or(bytes)
+        .trim_ascii();
     let format = match bytes.first() {
         None => return Err(NoDraft::Empty),
         Some(b'{' | b'[') => Format::Json,
@@ -474,6 +538,22 @@ const VARIABLES_MAX: usize = 40;
 const PLAIN_IDS: &[&str] = &["id", "uuid", "guid", "reference", "uniqueid"];
 /// Ids of what many leads share.
 const OF_OTHERS: &[&str] = &[
-    "campaign", "form", "page", "site", "workflow", "list", "promo", "click", "session", "source",
-    "publisher", "affiliate", "user", "owner", "account", "organization", "adgroup", "gcl",
+    "campaign",
+    "form",
+    "page",
+    "site",
+    "workflow",
+    "list",
+    "promo",
+    "click",
+    "session",
+    "source",
+    "publisher",
+    "affiliate",
+    "user",
+    "owner",
+    "account",
+    "organization",
+    "adgroup",
+    "gcl",
 ];

@@ -378,8 +378,12 @@ impl Flow {
 
 fn walk_steps<'f>(steps: &'f [Step], told: &mut dyn FnMut(&'f Expr)) {
     let mut all = Vec::new();
-    steps.iter().for_each(|step| step.collect(&mut all));
-    all.into_iter().for_each(|step| step.walk(told));
+    for step in steps {
+        step.collect(&mut all);
+    }
+    for step in all {
+        step.walk(told);
+    }
 }
 
 /// What the names of routes begin with where they stand among receivers.

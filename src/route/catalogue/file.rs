@@ -64,8 +64,10 @@ pub(super) fn read(sources: &[Arc<Source>], policies: &Policies, faults: &Faults
     let entries = pages.written.into_iter();
     let entries = entries.map(|written| Arc::new(written.entry)).collect();
     let mut catalogue = build(entries, pages.guides, Vec::new());
+    // What is faulty was left out: nothing can be proved of the rest.
+    let is_sound = !faults.any_error();
     for (flow, node) in flows.iter().zip(&places) {
-        flow::check_against(flow, node, (&catalogue, is_partial), faults);
+        flow::check_against(flow, node, (&catalogue, is_partial, is_sound), faults);
     }
     flow::refuse_twins(&flows, &places, faults);
     catalogue.flows = flows.into_iter().map(Arc::new).collect();

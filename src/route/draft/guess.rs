@@ -90,27 +90,52 @@ impl Looks {
         let is_short = value.chars().count() <= 20;
         // The first row that fits counts: what is above is surer, or matters more.
         let rows: [(bool, Self); 15] = [
-            (is(HIDDEN) || HIDDEN_ENDS.iter().any(|end| key.ends_with(end)), Self::Hidden),
+            (
+                is(HIDDEN) || HIDDEN_ENDS.iter().any(|end| key.ends_with(end)),
+                Self::Hidden,
+            ),
             (is_email(value), Self::Email),
-            ((has(PHONE) || PHONE_WORDS.contains(&last)) && is_phone(value), Self::Phone),
+            (
+                (has(PHONE) || PHONE_WORDS.contains(&last)) && is_phone(value),
+                Self::Phone,
+            ),
             (has(CERTIFICATE), Self::Certificate),
-            (is_sentence(value) && (has(CONSENT) || value.contains("consent")), Self::Consent),
+            (
+                is_sentence(value) && (has(CONSENT) || value.contains("consent")),
+                Self::Consent,
+            ),
             (is_date(value), Self::Date),
             (value.parse::<std::net::IpAddr>().is_ok(), Self::Ip),
-            (value.starts_with("https://") || value.starts_with("http://"), Self::Url),
+            (
+                value.starts_with("https://") || value.starts_with("http://"),
+                Self::Url,
+            ),
             (has(ZIP) && digits >= 3 && value.len() <= 10, Self::Zip),
-            (STATE.contains(&last) && digits == 0 && !value.is_empty() && is_short, Self::State),
+            (
+                STATE.contains(&last) && digits == 0 && !value.is_empty() && is_short,
+                Self::State,
+            ),
             (has(FIRST_NAME) || is(&["first"]), Self::FirstName),
             (has(LAST_NAME) || is(&["last"]), Self::LastName),
             (is(FULL_NAME), Self::FullName),
-            (is_number && (value.starts_with('$') || has(MONEY)), Self::Money),
-            (ID.contains(&last) || ID_ENDS.iter().any(|end| key.ends_with(end)) || is_uuid(value), Self::Id),
+            (
+                is_number && (value.starts_with('$') || has(MONEY)),
+                Self::Money,
+            ),
+            (
+                ID.contains(&last)
+                    || ID_ENDS.iter().any(|end| key.ends_with(end))
+                    || is_uuid(value),
+                Self::Id,
+            ),
         ];
         // A number that is written as one is a phone number whatever its field is called.
         if value.starts_with(['+', '(']) && digits >= 10 && is_phone(value) {
             return Self::Phone;
         }
-        rows.into_iter().find(|(fits, _)| *fits).map_or(Self::Plain, |(_, looks)| looks)
+        rows.into_iter()
+            .find(|(fits, _)| *fits)
+            .map_or(Self::Plain, |(_, looks)| looks)
     }
 }
 
@@ -134,7 +159,8 @@ pub(super) fn list_of_leads(document: &Value) -> Option<String> {
 /// The value behind a selector of names.
 pub(super) fn at<'v>(document: &'v mut Value, path: &str) -> Option<&'v mut Value> {
     let path = Path::parse(&format!("${path}")).ok()?;
-    path.names().try_fold(document, |value, name| value.get_mut(name))
+    path.names()
+        .try_fold(document, |value, name| value.get_mut(name))
 }
 
 fn find_list(value: &Value, path: String) -> Option<String> {
@@ -179,12 +205,19 @@ fn walk_object(
     into_lists: bool,
     found: &mut Vec<Leaf>,
 ) {
-    let own = members.iter().filter(|(key, _)| !IGNORED.iter().any(|start| key.starts_with(start)));
+    let own = members
+        .iter()
+        .filter(|(key, _)| !IGNORED.iter().any(|start| key.starts_with(start)));
     for (key, member) in own {
         // `phone: { value: … }` is named by what it stands under.
         let is_inner = VALUE_KEYS.contains(&key.as_str()) && !name.is_empty();
         let own_name = if is_inner { name } else { key };
-        walk(member, (format!("{path}{}", step(key)), own_name), into_lists, found);
+        walk(
+            member,
+            (format!("{path}{}", step(key)), own_name),
+            into_lists,
+            found,
+        );
     }
 }
 
@@ -193,11 +226,20 @@ fn pairs(items: &[Value]) -> Option<(&'static str, &'static str)> {
     if !is_objects(items) {
         return None;
     }
-    let held = |key: &str| items.iter().all(|item| item.get(key).is_some_and(is_single));
+    let held = |key: &str| {
+        items
+            .iter()
+            .all(|item| item.get(key).is_some_and(is_single))
+    };
     let name = NAME_KEYS.iter().copied().find(|key| held(key))?;
-    let value = VALUE_KEYS.iter().copied().find(|key| *key != name && held(key))?;
-    let names: std::collections::BTreeSet<&str> =
-        items.iter().filter_map(|item| item.get(name)?.as_str()).collect();
+    let value = VALUE_KEYS
+        .iter()
+        .copied()
+        .find(|key| *key != name && held(key))?;
+    let names: std::collections::BTreeSet<&str> = items
+        .iter()
+        .filter_map(|item| item.get(name)?.as_str())
+        .collect();
     // Names that repeat are no names of fields.
     (names.len() == items.len()).then_some((name, value))
 }
@@ -235,7 +277,11 @@ fn leaf(path: String, name: &str, value: &str, found: &mut Vec<Leaf>) {
 fn step(name: &str) -> String {
     let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_word { format!(".{name}") } else { format!("[{}]", quoted(name)) }
+    if is_word {
+        format!(".{name}")
+    } else {
+        format!("[{}]", quoted(name))
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -270,7 +316,9 @@ fn is_email(value: &str) -> bool {
 
 fn is_phone(value: &str) -> bool {
     let digits = value.chars().filter(char::is_ascii_digit).count();
-    let is_plain = value.chars().all(|c| c.is_ascii_digit() || "+()-. x".contains(c));
+    let is_plain = value
+        .chars()
+        .all(|c| c.is_ascii_digit() || "+()-. x".contains(c));
     (7..=15).contains(&digits) && is_plain
 }
 
@@ -296,14 +344,17 @@ pub(super) fn is_us_date(value: &str) -> bool {
 fn shaped(value: &str, separator: char, lengths: &[usize]) -> bool {
     let parts: Vec<&str> = value.split(separator).collect();
     parts.len() == lengths.len()
-        && parts.iter().zip(lengths).all(|(part, length)| {
-            part.len() == *length && part.chars().all(|c| c.is_ascii_digit())
-        })
+        && parts
+            .iter()
+            .zip(lengths)
+            .all(|(part, length)| part.len() == *length && part.chars().all(|c| c.is_ascii_digit()))
 }
 
 fn amount(value: &str) -> bool {
     value.chars().any(|c| c.is_ascii_digit())
-        && value.chars().all(|c| c.is_ascii_digit() || "$,. ".contains(c))
+        && value
+            .chars()
+            .all(|c| c.is_ascii_digit() || "$,. ".contains(c))
 }
 
 fn is_uuid(value: &str) -> bool {
@@ -311,9 +362,26 @@ fn is_uuid(value: &str) -> bool {
     lengths == [8, 4, 4, 4, 12] && value.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
-const HIDDEN: &[&str] = &["ssn", "socialsecuritynumber", "socialsecurity", "cvv", "cvc", "pan", "key", "secret"];
-const HIDDEN_ENDS: &[&str] =
-    &["password", "passwd", "apikey", "secretkey", "accesstoken", "authtoken", "cardnumber", "ssn"];
+const HIDDEN: &[&str] = &[
+    "ssn",
+    "socialsecuritynumber",
+    "socialsecurity",
+    "cvv",
+    "cvc",
+    "pan",
+    "key",
+    "secret",
+];
+const HIDDEN_ENDS: &[&str] = &[
+    "password",
+    "passwd",
+    "apikey",
+    "secretkey",
+    "accesstoken",
+    "authtoken",
+    "cardnumber",
+    "ssn",
+];
 const PHONE: &[&str] = &["phone", "mobile", "cellular", "msisdn", "telephone"];
 const PHONE_WORDS: &[&str] = &["cell", "tel", "callee", "to"];
 const CERTIFICATE: &[&str] = &["trustedform", "certurl", "jornaya", "leadidtoken"];
@@ -322,8 +390,17 @@ const ZIP: &[&str] = &["zip", "postal", "postcode"];
 const STATE: &[&str] = &["state", "province"];
 const FIRST_NAME: &[&str] = &["firstname", "fname", "givenname"];
 const LAST_NAME: &[&str] = &["lastname", "lname", "surname", "familyname"];
-const FULL_NAME: &[&str] = &["name", "fullname", "contactname", "customername", "leadname", "yourname"];
-const MONEY: &[&str] = &["amount", "debt", "income", "price", "loan", "balance", "salary", "revenue", "budget"];
+const FULL_NAME: &[&str] = &[
+    "name",
+    "fullname",
+    "contactname",
+    "customername",
+    "leadname",
+    "yourname",
+];
+const MONEY: &[&str] = &[
+    "amount", "debt", "income", "price", "loan", "balance", "salary", "revenue", "budget",
+];
 const ID: &[&str] = &["id", "uuid", "guid", "reference"];
 const ID_ENDS: &[&str] = &["leadid", "uniqueid"];
 /// The members that hold the name of a field, in a list of names and values.
@@ -355,7 +432,11 @@ mod tests {
             ("submitted", "2026-01-31T10:00:00Z", Looks::Date),
             ("dob", "01/31/1980", Looks::Date),
             ("tcpa", "I agree to be called by phone.", Looks::Consent),
-            ("trustedFormCertUrl", "https://cert.example/1", Looks::Certificate),
+            (
+                "trustedFormCertUrl",
+                "https://cert.example/1",
+                Looks::Certificate,
+            ),
             ("ip", "203.0.113.9", Looks::Ip),
             ("api_key", "abc", Looks::Hidden),
         ];
@@ -374,7 +455,10 @@ mod tests {
             ("it's", "['it\\'s']"),
         ] {
             assert_eq!(step(name), written);
-            assert!(Path::parse(&format!("$.body{written}")).is_ok(), "{written}");
+            assert!(
+                Path::parse(&format!("$.body{written}")).is_ok(),
+                "{written}"
+            );
         }
     }
 }

@@ -27,34 +27,58 @@ pub struct Outcome {
 /// What the route makes of the sample at a moment.
 pub fn outcome(flow: &Flow, sample: &Sample, moment: &Moment) -> Result<Outcome, Halt> {
     let mut body = sample.document.clone();
-    flow.never.iter().for_each(|members| members.remove(&mut body));
+    flow.never
+        .iter()
+        .for_each(|members| members.remove(&mut body));
     let mut document = Document::default();
     document.put("body", body);
     document.put("settings", json!({ "workflow": "wf-1" }));
     let seen = BTreeSet::new();
-    let planner = Planner { flow, moment, seen: &seen };
+    let planner = Planner {
+        flow,
+        moment,
+        seen: &seen,
+    };
     let mut fuel = Fuel::new(FUEL);
-    let (mut calls, reply) = (Vec::new(), match planner.plan(&mut document, &mut fuel)? {
-        Planned::Ends(ended) => ended.reply,
-        Planned::Goes(_) => planner.reply("accepted", &document, &mut fuel)?,
-    });
-    let is_refused = reply.as_ref().is_some_and(|reply| !reply.status.is_success());
+    let (mut calls, reply) = (
+        Vec::new(),
+        match planner.plan(&mut document, &mut fuel)? {
+            Planned::Ends(ended) => ended.reply,
+            Planned::Goes(_) => planner.reply("accepted", &document, &mut fuel)?,
+        },
+    );
+    let is_refused = reply
+        .as_ref()
+        .is_some_and(|reply| !reply.status.is_success());
     for step in flow.steps.iter().filter(|_| !is_refused) {
-        let Action::Call { operation, body: Some(body), .. } = &step.action else {
+        let Action::Call {
+            operation,
+            body: Some(body),
+            ..
+        } = &step.action
+        else {
             continue;
         };
         if let Some(batch) = &step.over {
-            let rows = planner.value(&batch.rows, &document, &mut fuel)?.unwrap_or_default();
+            let rows = planner
+                .value(&batch.rows, &document, &mut fuel)?
+                .unwrap_or_default();
             if rows.as_array().is_none_or(Vec::is_empty) {
                 continue;
             }
             document.put("chunk", rows);
         }
-        let body = planner.value(body, &document, &mut fuel)?.unwrap_or_default();
+        let body = planner
+            .value(body, &document, &mut fuel)?
+            .unwrap_or_default();
         calls.push((operation.clone(), body));
     }
     let reply = reply.unwrap_or_else(|| Reply::plain(http::StatusCode::OK));
-    let format = if sample.format == Format::Xml { Format::Xml } else { Format::Json };
+    let format = if sample.format == Format::Xml {
+        Format::Xml
+    } else {
+        Format::Json
+    };
     Ok(Outcome {
         calls,
         status: reply.status.as_u16(),

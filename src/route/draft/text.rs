@@ -7,9 +7,15 @@ use serde_json::Value;
 /// A text as it can stand anywhere in a file: as it is where that is plain, else in quotes.
 pub(super) fn scalar(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$' || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_$./".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_$./".contains(c))
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if is_plain { text.to_owned() } else { quoted(text) }
+    if is_plain {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
 }
 
 /// A text in quotes, with every sign escaped that YAML would not print.

@@ -10,7 +10,7 @@ use crate::yaml::{Fault, Faults, Node, Value, nearest};
 pub(in crate::route) fn check(
     flow: &Flow,
     node: &Node,
-    (catalogue, is_partial): (&Catalogue, bool),
+    (catalogue, is_partial, is_sound): (&Catalogue, bool, bool),
     faults: &Faults,
 ) {
     let steps = flow.all_steps();
@@ -31,6 +31,7 @@ pub(in crate::route) fn check(
                 )
                 .help("remove the step: there is a token whenever one is needed"),
             ),
+            Some(_) if !is_sound => {}
             Some(entry) => super::contract::check(flow, step, (entry, place, node), faults),
             None if is_partial => {}
             None => faults.push(unknown(operation, place, catalogue)),

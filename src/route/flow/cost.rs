@@ -7,7 +7,8 @@ use crate::mapping::expr::Expr;
 use crate::mapping::path::{PUSH_NODES_MAX, Path};
 
 /// A bound of what one push costs: its selectors visit no more than `steps` values, and `scans`
-/// times those of the body.
+/// times those of the body. A step with `over`, or under `offer_to`, looks again for each chunk or
+/// candidate, which is not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Values that selectors visit, whatever is pushed.
@@ -125,7 +126,9 @@ impl Share {
     /// known end.
     fn add_steps(&mut self, steps: &[Step]) {
         let mut all = Vec::new();
-        steps.iter().for_each(|step| step.collect(&mut all));
+        for step in steps {
+            step.collect(&mut all);
+        }
         let asked: Vec<&Step> = all
             .iter()
             .filter_map(|step| step.reconcile.as_deref())
