@@ -159,10 +159,11 @@ fn read(name: &str, text: &str) -> Result<Catalogue, Vec<Fault>> {
 fn write(path: &Path, text: &str, force: bool) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true);
-    match force {
-        true => options.create(true).truncate(true),
-        false => options.create_new(true),
-    };
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
     options.open(path)?.write_all(text.as_bytes())
 }
 

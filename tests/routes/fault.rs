@@ -14,10 +14,10 @@ answer: when_done
 budget: 1s
 steps:
   - call: workflow.create
-    body: { workflow_template_id: 1, name: $.body.id, end_time: '2026-12-31 00:00:00' }
+    body: { workflow_template_id: 1, name: tried, end_time: '2026-12-31 00:00:00' }
     take: { workflow: $.steps.create.body.data.workflow_id }
   - call: workflow.add_contacts
-    body: { workflow_id: $.vars.workflow, details: [{ callee: '+12025550123' }] }
+    body: { workflow_id: { from: $.vars.workflow, required: true }, details: [{ callee: '+12025550123' }] }
 replies:
   accepted: { json: { ok: true, workflow: $.vars.workflow } }
   repeated: { json: { ok: $.reason } }
@@ -108,7 +108,7 @@ steps:
     timeout: 1s
     body: { workflow_id: w1, details: [{ callee: '+12025550123' }] }
     reconcile:
-      step: { name: found, call: workflow.find_by_contact, body: { case_id: $.body.id, start_time: a, end_time: b } }
+      step: { name: found, call: workflow.find_by_contact, body: { case_id: c1, start_time: a, end_time: b } }
       done: \"$.steps.found.body.data[0]\"
 replies:
   accepted: { json: { ok: true } }

@@ -1,7 +1,6 @@
 //! What routes with steps promise when things go wrong: nothing is lost, nothing takes effect twice.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "helpers of tests fail by panic, as the tests do"
 )]

@@ -13,7 +13,7 @@ prove: none
 items:
   each: $.body
   once: { key: [$.item.id], for: 30d, reason: seen }
-  row: { callee: $.item.phone }
+  row: { callee: '+12025550123' }
   result: { id: $.item.id, ok: true }
   refusal: { id: $.item.id, ok: $.reason }
 steps:
@@ -65,7 +65,7 @@ prove: none
 once: { key: [$.body.id], for: 1d, reason: seen }
 steps:
   - call: workflow.add_contacts
-    body: { workflow_id: w1, details: [{ callee: $.body.phone }] }
+    body: { workflow_id: w1, details: [{ callee: '+12025550123' }] }
 replies:
   accepted: { json: { ok: true } }
   repeated: { json: { ok: $.reason } }

@@ -15,7 +15,7 @@ record: { max: 3, without: [$.note] }
 vars: { phone: { from: $.body.phone, then: [{ to_e164: US }] } }
 steps:
   - call: workflow.add_contacts
-    body: { workflow_id: w1, details: [{ callee: $.vars.phone }] }
+    body: { workflow_id: w1, details: [{ callee: { from: $.vars.phone, required: true } }] }
 replies:
   accepted: { json: { ok: true } }
 ";

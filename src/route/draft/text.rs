@@ -27,7 +27,9 @@ pub(super) fn quoted(text: &str) -> String {
             '"' | '\\' => written.extend(['\\', c]),
             '\n' => written.push_str("\\n"),
             '\t' => written.push_str("\\t"),
-            _ if is_odd => written.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ if is_odd => {
+                let _never = write!(written, "\\u{:04x}", u32::from(c));
+            }
             _ => written.push(c),
         }
     }

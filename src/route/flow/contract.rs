@@ -305,7 +305,9 @@ impl<'f> Proof<'f> {
                     path: format!("{}[]", at.path),
                     ..at.clone()
                 };
-                items.iter().for_each(|item| self.fit(item, of, &at));
+                for item in items {
+                    self.fit(item, of, &at);
+                }
             }
             (Expr::Literal(value), _) => self.fit_json(value, shape, at),
             (Expr::Select(path), _) => self.fit_path(path, shape, at),
@@ -401,7 +403,9 @@ impl<'f> Proof<'f> {
                     path: format!("{}[]", at.path),
                     ..at.clone()
                 };
-                items.iter().for_each(|item| self.fit_json(item, of, &at));
+                for item in items {
+                    self.fit_json(item, of, &at);
+                }
             }
             _ => self.fit_kind(kind_of_json(value), shape, at),
         }

@@ -616,7 +616,7 @@ pub(super) fn check_replies(node: &Node, flow: &Flow, faults: &Faults) {
         let taken: BTreeSet<&str> = {
             let mut taken = BTreeSet::new();
             each_step(node.child("steps"), &mut |step| {
-                taken.extend(keys(step.child("take")))
+                taken.extend(keys(step.child("take")));
             });
             &taken - &keys(node.child("vars"))
         };

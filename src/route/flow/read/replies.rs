@@ -95,7 +95,9 @@ impl Known<'_> {
             ..
         }) = node
         {
-            entries.iter().for_each(|(key, _)| self.check_header(key));
+            for (key, _) in entries {
+                self.check_header(key);
+            }
         }
         let all = self.exprs(node).into_iter();
         let named = all.filter_map(|(name, value)| {
