@@ -7,6 +7,7 @@ mod print;
 mod queue;
 mod routes;
 mod sandbox;
+mod schema;
 mod seal;
 mod serve;
 mod test;
@@ -93,6 +94,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle queue list --state buried\n  \
         pintle queue replay --state buried --route workflow.call_finished --yes")]
     Queue(queue::QueueArguments),
+    /// Print the JSON Schema of a kind of file, for editors
+    #[command(after_help = "Example:\n  pintle schema route > route.schema.json\n\n\
+        Then begin a file with:\n  # yaml-language-server: $schema=route.schema.json")]
+    Schema(schema::SchemaArguments),
     /// Print the local endpoint as an OpenAPI 3.1 document
     #[command(after_help = "Example:\n  pintle openapi > pintle.openapi.json")]
     Openapi(ConfigArgument),
@@ -199,6 +204,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
         Command::Queue(arguments) => queue::run(arguments).await,
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Openapi(config) => routes::openapi(&config),
     }
 }

@@ -22,7 +22,7 @@ pub(super) use against::{check as check_against, refuse_twins};
 pub use plan::{Claim, Ended, Plan, Planned};
 pub(super) use read::read as read_flow;
 pub use read::Known;
-pub use reply::{Replies, Reply, ReplyRule};
+pub use reply::{REPLIES, Replies, Reply, ReplyRule};
 pub use step::{Action, Batch, Reconcile, Send, Step};
 
 use super::catalogue::{Line, PushPath};
