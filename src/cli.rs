@@ -11,6 +11,7 @@ mod print;
 mod queue;
 mod routes;
 mod sandbox;
+mod schema;
 mod seal;
 mod serve;
 mod test;
@@ -112,6 +113,10 @@ enum Command {
     /// Write what a running gateway keeps as JSON lines: recorded pushes, records of consent
     #[command(after_help = "Example:\n  pintle export recordings lendswift > lendswift.jsonl")]
     Export(export::ExportArguments),
+    /// Print the JSON Schema of a kind of file, for editors
+    #[command(after_help = "Example:\n  pintle schema route > route.schema.json\n\n\
+        Then begin a file with:\n  # yaml-language-server: $schema=route.schema.json")]
+    Schema(schema::SchemaArguments),
     /// Print the local endpoint as an OpenAPI 3.1 document
     #[command(after_help = "Example:\n  pintle openapi > pintle.openapi.json")]
     Openapi(ConfigArgument),
@@ -221,6 +226,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Open(arguments) => seal::open(&arguments),
         Command::Export(arguments) => export::run(arguments).await,
         Command::Queue(arguments) => queue::run(arguments).await,
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Openapi(config) => routes::openapi(&config),
     }
 }
