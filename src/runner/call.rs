@@ -3,6 +3,7 @@
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use serde_json::Value;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Instant, timeout_at};
 
@@ -190,7 +191,7 @@ impl Runner {
 
     /// Sends a call once.
     pub(super) async fn send(&self, prepared: &Prepared, deadline: Instant) -> Brought {
-        let begun = AtomicBool::new(false);
+        let begun = Arc::new(AtomicBool::new(false));
         let sending = async {
             match &prepared.to {
                 To::Platform(uri) => self.call_platform(prepared, uri, &begun).await,
@@ -216,7 +217,12 @@ impl Runner {
         )
     }
 
-    async fn call_platform(&self, prepared: &Prepared, uri: &Uri, begun: &AtomicBool) -> Brought {
+    async fn call_platform(
+        &self,
+        prepared: &Prepared,
+        uri: &Uri,
+        begun: &Arc<AtomicBool>,
+    ) -> Brought {
         let outbound = self.outbound.load_full();
         let mut record = Record::new(
             "route",
@@ -224,10 +230,11 @@ impl Runner {
             prepared.method.clone(),
             uri.path().to_owned(),
         );
+        // The call may be given up while it is under way: then too it must be known what was seen.
+        record.begun = Arc::clone(begun);
         let outcome = outbound
             .call(prepared.request(uri.clone()), &mut record)
             .await;
-        begun.store(record.begun.load(Ordering::Acquire), Ordering::Release);
         match outcome {
             Ok(reply) => {
                 record.status = Some(reply.status().as_u16());
