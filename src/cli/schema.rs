@@ -4,6 +4,7 @@
 //! schema can say: what is good here may still be faulty, and `pintle check` has the last word.
 
 mod table;
+mod words;
 
 use std::process::ExitCode;
 
@@ -17,7 +18,8 @@ use crate::mapping::document::MEMBERS;
 use crate::mapping::expr::OPERATORS;
 use crate::mapping::function::functions;
 use crate::route::flow::REPLIES;
-use table::{BODIES, POLICY, ROUTE, SETTINGS, Shape};
+use table::{BODIES, ROUTE, Shape};
+use words::{POLICY, SETTINGS};
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

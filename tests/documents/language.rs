@@ -79,6 +79,7 @@ fn the_document_on_routes_names_every_key_that_the_code_reads() {
     let mut keys = BTreeSet::new();
     for file in [
         "route/flow/read",
+        "route/flow/read/begins",
         "route/flow/read/replies",
         "route/flow/read/steps",
         "rehearsal/script",

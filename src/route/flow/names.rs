@@ -4,15 +4,18 @@
 //! place which values and steps are there already. Secrets may be sent and compared; where they
 //! would be stored or told, they are refused.
 
+mod nodes;
+mod replies;
+
 use std::collections::BTreeSet;
 
-use super::reply::REPLIES;
-use super::{Flow, When};
 use crate::mapping::document::MEMBERS;
 use crate::mapping::expr::OPERATORS;
 use crate::mapping::path::Path;
 use crate::mapping::template::Template;
 use crate::yaml::{Fault, Faults, Node, Value, meant, nearest};
+use nodes::{each_step, fields, keys, list, step_name, texts, twice};
+pub(super) use replies::check_replies;
 
 /// What a route defines anywhere, by the member of the document under which it is found.
 struct Defined<'n> {
@@ -75,72 +78,6 @@ pub(super) fn check<'n>(node: &'n Node, faults: &'n Faults) {
         faults,
     }
     .route(node);
-}
-
-fn twice(step: &Node, name: &str) -> Fault {
-    let place = step
-        .child("name")
-        .or_else(|| step.child("call"))
-        .unwrap_or(step);
-    Fault::at(place, format!("there is a step `{name}` already"))
-        .label("taken")
-        .help(format!("add a `name` of its own: `name: {name}_again`; by its name a step is known when it is tried again"))
-}
-
-fn keys(node: Option<&Node>) -> BTreeSet<&str> {
-    match node.map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries.iter().filter_map(|(key, _)| key.text()).collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-fn texts(node: Option<&Node>) -> BTreeSet<&str> {
-    list(node).iter().filter_map(Node::text).collect()
-}
-
-fn list(node: Option<&Node>) -> &[Node] {
-    match node.map(|node| &node.value) {
-        Some(Value::List(items)) => items,
-        _ => &[],
-    }
-}
-
-fn fields(node: Option<&Node>) -> &[(Node, Node)] {
-    match node.map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries,
-        _ => &[],
-    }
-}
-
-/// The steps that stand within a step.
-fn inner(step: &Node) -> impl Iterator<Item = &Node> {
-    let offered = step
-        .child("offer_to")
-        .and_then(|offer| offer.child("steps"));
-    list(step.child("together")).iter().chain(list(offered))
-}
-
-/// Hands over every step of a list, those within others included.
-fn each_step<'n>(steps: Option<&'n Node>, told: &mut dyn FnMut(&'n Node)) {
-    for step in list(steps) {
-        each_inner(step, told);
-    }
-}
-
-fn each_inner<'n>(step: &'n Node, told: &mut dyn FnMut(&'n Node)) {
-    told(step);
-    if let Some(asked) = step.child("reconcile").and_then(|node| node.child("step")) {
-        told(asked);
-    }
-    inner(step).for_each(|step| each_inner(step, told));
-}
-
-/// The name of a step, also where it has none of its own.
-fn step_name(step: &Node) -> Option<&str> {
-    let called = step.child("call").and_then(Node::text);
-    let called = called.and_then(|name| name.rsplit('.').next());
-    let offer = step.child("offer_to").map(|_| "offer");
-    step.child("name").and_then(Node::text).or(called).or(offer)
 }
 
 impl<'n> Walk<'n> {
@@ -555,105 +492,6 @@ impl<'n> Walk<'n> {
                     .label("not known")
                     .help(help),
             );
-        }
-    }
-}
-
-/// Tells answers that are named and not there, and what cannot be answered.
-pub(super) fn check_replies(node: &Node, flow: &Flow, faults: &Faults) {
-    if matches!(flow.begins, super::Begins::On(_)) {
-        return;
-    }
-    let written = node.child("replies");
-    let mut named: BTreeSet<&str> = BTreeSet::new();
-    let mut checks: Vec<&Node> = list(node.child("check")).iter().collect();
-    let of_items = node.child("items").and_then(|items| items.child("steps"));
-    for steps in [of_items, node.child("steps")] {
-        each_step(steps, &mut |step| checks.extend(list(step.child("check"))));
-    }
-    for check in checks {
-        let place = check.child("reply");
-        let name = place.and_then(Node::text).unwrap_or("refused");
-        if flow.replies.contains_key(name) || !named.insert(name) {
-            named.insert(name);
-            continue;
-        }
-        faults.push(
-            Fault::at(place.unwrap_or(check), format!("this check answers with `{name}`, and there is no such answer"))
-                .help(format!("add `{name}: {{ status: 400, json: {{ … }} }}` under `replies:`, or name another answer with `reply:`")),
-        );
-    }
-    if !flow.replies.contains_key("accepted")
-        && written.is_none_or(|node| node.child("accepted").is_none())
-    {
-        faults.push(
-            Fault::at(
-                written.unwrap_or(node),
-                "nothing says what a good push is answered",
-            )
-            .help("add `accepted: { status: 200, json: { object: {} } }` under `replies:`"),
-        );
-    }
-    for (key, _) in fields(written) {
-        let name = key.text().unwrap_or_default();
-        if REPLIES.iter().any(|(known, _)| *known == name) || named.contains(name) {
-            continue;
-        }
-        let known = REPLIES.iter().map(|(known, _)| *known);
-        let help = match nearest(name, known.chain(named.iter().copied())) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("name it in a check, `reply: {name}`, or remove it"),
-        };
-        faults.push(
-            Fault::at(key, format!("nothing answers with `{name}`"))
-                .label("not used")
-                .help(help),
-        );
-    }
-    if flow.answer == When::Stored
-        && let Some(accepted) = written.and_then(|node| node.child("accepted"))
-    {
-        let taken: BTreeSet<&str> = {
-            let mut taken = BTreeSet::new();
-            each_step(node.child("steps"), &mut |step| {
-                taken.extend(keys(step.child("take")));
-            });
-            &taken - &keys(node.child("vars"))
-        };
-        each_path(accepted, &mut |scalar, path| {
-            let is_taken = path.root_name() == Some("vars")
-                && path.second_name().is_some_and(|name| taken.contains(name));
-            if path.root_name() == Some("steps") || is_taken {
-                faults.push(
-                    Fault::at(scalar, "the sender is answered before the steps are made")
-                        .help("add `answer: when_done`, or answer without what the steps bring"),
-                );
-            }
-        });
-    }
-}
-
-/// Hands over every selector below a node, alone or within a text.
-fn each_path(node: &Node, told: &mut dyn FnMut(&Node, &Path)) {
-    match &node.value {
-        Value::Null => {}
-        Value::Scalar { text, .. } if text.starts_with('$') => {
-            if let Ok(path) = Path::parse(text) {
-                told(node, &path);
-            }
-        }
-        Value::Scalar { text, .. } => {
-            if let Ok(template) = Template::parse(text) {
-                template.paths().for_each(|path| told(node, path));
-            }
-        }
-        Value::List(items) => items.iter().for_each(|item| each_path(item, told)),
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                if key.text() != Some("literal") {
-                    each_path(value, told);
-                }
-            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading a route with steps.
 
+mod begins;
 mod idle;
 mod replies;
 mod steps;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{
-    Begins, Check, Closed, Flow, HoursRule, Items, KeepRule, Listen, Load, OnceRule, RecordRule,
-    When, names,
+    Check, Closed, Flow, HoursRule, Items, KeepRule, Listen, Load, OnceRule, RecordRule, When,
+    names,
 };
 use crate::codec::{CODECS, Format};
 use crate::mapping::condition::Condition;
@@ -21,7 +22,7 @@ use crate::mapping::path::Path;
 use crate::mapping::{Line, MemberQuery};
 use crate::policy::{Policies, Proof, Provenance, choice};
 use crate::route::catalogue::{Line as Place, PushPath};
-use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Value};
+use crate::yaml::{Fault, Faults, Fields, Name, Node, Value};
 
 /// What a route may refer to.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
         .map(|node| read_settings(node, known.faults))
         .unwrap_or_default();
     let secrets: Vec<Name> = fields.or("secrets", Vec::new());
-    let begins = read_begins(&mut fields, known);
+    let begins = begins::read(&mut fields, known);
     let never: Vec<MemberQuery> = fields.or("never", Vec::new());
     let load = known.entries(fields.node("load"), |node| known.load(node));
     let vars = known.exprs(fields.node("vars"));
@@ -133,74 +134,6 @@ fn read_settings(node: &Node, faults: &Faults) -> Vec<(String, Option<serde_json
         Some((key.text()?.to_owned(), default))
     };
     entries.iter().filter_map(setting).collect()
-}
-
-/// `listen`, with its proof, or `on`.
-fn read_begins(fields: &mut Fields<'_>, known: &Known<'_>) -> Option<Begins> {
-    let (listen, on) = (fields.node("listen"), fields.node("on"));
-    let prove = fields.node("prove");
-    match (listen, on) {
-        (Some(listen), None) => {
-            let Some(prove) = prove else {
-                known.faults.push(
-                    fields
-                        .fault("this route says nothing of who proves the sender")
-                        .help("add `prove: NAME` with a proof of policies/proof.yaml, a proof itself, or `prove: none`"),
-                );
-                return None;
-            };
-            let listen = known.listen(listen, prove);
-            listen.map(Begins::Listen)
-        }
-        (None, Some(on)) => {
-            if let Some(prove) = prove {
-                known.faults.push(
-                    Fault::at(prove, "an event was proved when it came in")
-                        .help("remove `prove`, or write `listen` instead of `on`"),
-                );
-            }
-            read_events(on, known.faults).map(Begins::On)
-        }
-        (Some(_), Some(on)) => {
-            known.faults.push(
-                Fault::at(
-                    on,
-                    "a route begins with `listen` or with `on`, not with both",
-                )
-                .help("write a second route for the event"),
-            );
-            None
-        }
-        (None, None) => {
-            known
-                .faults
-                .push(fields.fault("this route begins with nothing").help(
-                    "add `listen: { path: /in/partner, body: json }`, or `on: [lead.qualified]`",
-                ));
-            None
-        }
-    }
-}
-
-/// Names of events, each whole or with a `*` at its end.
-fn read_events(node: &Node, faults: &Faults) -> Option<Vec<String>> {
-    let names = Vec::<String>::read(node, faults)?;
-    if names.is_empty() {
-        faults.push(
-            Fault::at(node, "a route that begins with no event never begins")
-                .help("name one or more: `on: [lead.qualified]`"),
-        );
-    }
-    for name in &names {
-        let beginning = name.strip_suffix('*').unwrap_or(name);
-        if name.is_empty() || beginning.contains('*') {
-            faults.push(
-                Fault::at(node, format!("`{name}` is the name of no event"))
-                    .help("write a whole name, or its beginning with a `*` at the end: `call.*`"),
-            );
-        }
-    }
-    Some(names)
 }
 
 impl Known<'_> {
