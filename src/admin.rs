@@ -62,6 +62,10 @@ impl Admin {
         }
         let reply = match path {
             "/" => text(INDEX),
+            "/pushes" => {
+                let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
+                document(StatusCode::OK, &inbound.counts.to_value())
+            }
             "/livez" => document(StatusCode::OK, &json!({ "alive": true })),
             "/readyz" => self.ready().await,
             _ => return Err(Failure::Operation),
@@ -192,4 +196,6 @@ const INDEX: &str = "pintle admin
   /livez       the process answers
   /readyz      calls can be served and pushes stored, with the state of each account and receiver
   /deliveries  what is owed to receivers; `pintle queue` asks here
+  /pushes      how pushes ended since the start, by route: what was refused is counted here
+  /kept        records of consent and recorded pushes; `pintle export` asks here
 ";

@@ -6,6 +6,7 @@
 //! [`crate::delivery`]'s.
 
 mod answer;
+mod counts;
 mod drift;
 mod find;
 mod flow;
@@ -31,6 +32,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
+pub use counts::Counts;
 pub use drift::{Change, Drift};
 pub use find::{Callback, Hook, HookOf, Hooks};
 pub use flow::CONSENT;
@@ -72,6 +74,8 @@ pub struct Inbound {
     pub trouble: Arc<Trouble>,
     /// Who gets them.
     pub delivery: Arc<Delivery>,
+    /// How pushes ended.
+    pub counts: Arc<Counts>,
     /// Who sent pushes that were not proved.
     pub senders: Arc<Senders>,
     /// How senders see us: scheme and host, without a slash at its end.
@@ -194,6 +198,21 @@ impl Inbound {
             }
             Enqueued::Conflict { .. } => Err(Failure::PushConflict),
         }
+    }
+
+    /// Counts how a push ended. One whose path nobody declared belongs to no route.
+    fn count(&self, outcome: &Result<Response<Body>, Failure>, record: &Record) {
+        let Some(route) = &record.operation else {
+            return;
+        };
+        let word = match (outcome, record.failure, record.outcome.as_deref()) {
+            (Err(failure), ..) => failure.description().code,
+            (Ok(_), Some(failure), _) => failure,
+            (Ok(_), None, _) if record.is_repeat => "repeated",
+            (Ok(_), None, Some(word)) => word,
+            (Ok(_), None, None) => "accepted",
+        };
+        self.counts.note(route, word);
     }
 
     fn opener(&self, account: Option<&str>) -> Result<&Opener, Failure> {
@@ -371,6 +390,7 @@ impl tower::Service<Call> for Service {
                 mut record,
             } = call;
             let outcome = inbound.accept(request, &peer, &mut record).await;
+            inbound.count(&outcome, &record);
             Ok(Answer { outcome, record })
         })
     }

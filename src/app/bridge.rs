@@ -62,6 +62,7 @@ pub(super) fn build(
             || Arc::new(Senders::new(options.failures_max)),
             |before| Arc::clone(&before.senders),
         ),
+        counts: before.map_or_else(Arc::default, |before| Arc::clone(&before.counts)),
         drifts,
         runner,
         routes,

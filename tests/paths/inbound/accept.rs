@@ -145,4 +145,8 @@ async fn what_cannot_be_read_is_not_stored() {
     let huge = bridge.public.post(CALL, &"1".repeat((1 << 20) + 1)).await;
     assert_eq!(huge.code(), "body_too_large");
     assert_eq!(bridge.listed("").await.len(), 0);
+    // It is counted, and nothing more.
+    let counted = bridge.stage.admin().get("/pushes").await.json();
+    let of_route = counted.as_object().unwrap().values().next().unwrap();
+    assert_eq!(of_route["push_malformed"], 4, "{counted}");
 }
