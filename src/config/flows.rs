@@ -107,7 +107,6 @@ fn read_one(
         .map_or(RETRY, |node| read_retry(node, faults));
     let attempts_max = fields.or("attempts_max", 8);
     fields.finish();
-    warn_of_unknown_paths(node, flow, catalogue, secrets);
     let settings = read_settings((node, given), flow, secrets);
     let signing = read_flow_secrets((node, secret), flow, secrets)?;
     let is_once = flow.is_once(|operation| {
@@ -129,28 +128,6 @@ fn read_one(
         retry,
         attempts_max,
     })
-}
-
-/// A call whose path nobody knows fails when it is made.
-fn warn_of_unknown_paths(node: &Node, flow: &Flow, catalogue: &Catalogue, secrets: &Secrets<'_>) {
-    for step in flow.all_steps() {
-        let Action::Call { operation, .. } = &step.action else {
-            continue;
-        };
-        let entry = catalogue.entry(operation);
-        if let Some(entry) = entry.filter(|entry| entry.path.is_none()) {
-            let message = format!(
-                "the route `{}` calls `{operation}`, whose path is not known",
-                flow.name
-            );
-            secrets.faults.push(
-                Fault::at(node, message)
-                    .label("fails when it is called")
-                    .help(format!("fill the path in at {}", entry.line))
-                    .warning(),
-            );
-        }
-    }
 }
 
 fn read_settings(
