@@ -1,5 +1,6 @@
 //! What the selectors of a route look at: one document, whose members come from different places.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -12,10 +13,20 @@ pub struct Document {
     members: Vec<(&'static str, Member)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Member {
     Own(Value),
     Shared(Arc<Value>),
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(value) => value.fmt(f),
+            // Secrets are among what is shared.
+            Self::Shared(_) => f.write_str("[shared]"),
+        }
+    }
 }
 
 impl Member {
