@@ -139,6 +139,7 @@ impl Inbound {
         };
         let coding = text(http::header::CONTENT_ENCODING);
         let mut read = codec::decode(listen.format, text(CONTENT_TYPE), coding, body, &limits)?;
+        listen.proof.remove_keys(&mut read);
         for never in &running.flow.never {
             never.remove(&mut read);
         }

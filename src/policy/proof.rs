@@ -165,6 +165,11 @@ impl Proof {
         })
     }
 
+    /// Takes the keys out of a body that prove its sender: they are not kept with it.
+    pub fn remove_keys(&self, document: &mut serde_json::Value) {
+        self.rule.remove_keys(document);
+    }
+
     /// The names of all its secrets.
     pub fn secret_names(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -237,6 +242,28 @@ impl Rule {
         match self {
             Self::All(rules) | Self::Any(rules) => rules.iter().any(|rule| rule.any(holds)),
             rule => holds(rule),
+        }
+    }
+
+    fn remove_keys(&self, document: &mut serde_json::Value) {
+        match self {
+            Self::All(rules) | Self::Any(rules) => {
+                for rule in rules {
+                    rule.remove_keys(document);
+                }
+            }
+            Self::ApiKey {
+                place: KeyPlace::Body(pointer),
+                ..
+            } => {
+                let parent = pointer.rsplit_once('/');
+                let found = parent.and_then(|(parent, name)| {
+                    let members = document.pointer_mut(parent)?.as_object_mut()?;
+                    members.shift_remove(&name.replace("~1", "/").replace("~0", "~"))
+                });
+                drop(found);
+            }
+            _ => {}
         }
     }
 

@@ -161,6 +161,15 @@ impl Case {
     fn compare(&self, step: &Value, played: &Played, wrong: &mut Vec<String>) {
         let expect = &step["expect"];
         self.compare_calls(expect, played, wrong);
+        // What proves a sender, or us, is stored nowhere.
+        let env = self.document["env"].as_object().unwrap();
+        for part in setting::parts(self.contract(), env) {
+            for (name, secret) in part.secrets {
+                if secret != "unused" && played.stored.contains(&secret) {
+                    wrong.push(format!("the secret {name} is stored"));
+                }
+            }
+        }
         self.compare_reply(&expect["response"], played, wrong);
         if let Some(Value::Array(consents)) = expect.get("consent_records") {
             differ(
