@@ -83,6 +83,7 @@ fn event(number: u64, now_ms: UnixMs) -> Event {
         id: format!("evt_{now_ms:012x}{number:012x}"),
         route: "lendswift".to_owned(),
         marks: vec![Mark {
+            space: "lendswift".to_owned(),
             key: format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             digest: [7; 32],
             answer: Bytes::from_static(br#"{"success":true,"status":"queued"}"#),

@@ -163,6 +163,7 @@ fn event(number: u64, now_ms: UnixMs) -> Event {
         id: format!("evt_{number:024x}"),
         route: "leads".to_owned(),
         marks: vec![Mark {
+            space: "leads".to_owned(),
             key: format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             digest: [7; 32],
             answer: Bytes::from_static(b"{}"),

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod kept;
+mod suppressions;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -51,6 +52,12 @@ impl Admin {
             let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
             let asked = (rest, head.uri.query().unwrap_or_default());
             return deliveries::answer(&inbound, method, asked, body).await;
+        }
+        if let Some(rest) = path.strip_prefix("/suppressions") {
+            let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
+            let policies = Arc::clone(&self.outbound.load().policies);
+            let asked = (rest, head.uri.query().unwrap_or_default());
+            return suppressions::answer((&inbound, &policies), method, asked, body).await;
         }
         if let Some(rest) = path
             .strip_prefix("/kept")
@@ -193,9 +200,10 @@ impl tower::Service<Call> for Admin {
 
 const INDEX: &str = "pintle admin
 
-  /livez       the process answers
-  /readyz      calls can be served and pushes stored, with the state of each account and receiver
-  /deliveries  what is owed to receivers; `pintle queue` asks here
-  /pushes      how pushes ended since the start, by route: what was refused is counted here
-  /kept        records of consent and recorded pushes; `pintle export` asks here
+  /livez          the process answers
+  /readyz         calls can be served and pushes stored, with the state of each account and receiver
+  /deliveries     what is owed to receivers; `pintle queue` asks here
+  /pushes         how pushes ended since the start, by route: what was refused is counted here
+  /kept           records of consent and recorded pushes; `pintle export` asks here
+  /suppressions   lists of those who are left alone; `pintle suppress` asks here
 ";

@@ -14,6 +14,7 @@ mod sandbox;
 mod schema;
 mod seal;
 mod serve;
+mod suppress;
 mod test;
 
 use std::net::SocketAddr;
@@ -113,6 +114,12 @@ enum Command {
     /// Write what a running gateway keeps as JSON lines: recorded pushes, records of consent
     #[command(after_help = "Example:\n  pintle export recordings lendswift > lendswift.jsonl")]
     Export(export::ExportArguments),
+    /// See and change the lists of those who are left alone
+    #[command(
+        after_help = "Examples:\n  pintle suppress add do_not_call +14045550139\n  \
+        pintle suppress add do_not_call < numbers.txt\n  pintle suppress list do_not_call"
+    )]
+    Suppress(suppress::SuppressArguments),
     /// Print the JSON Schema of a kind of file, for editors
     #[command(after_help = "Example:\n  pintle schema route > route.schema.json\n\n\
         Then begin a file with:\n  # yaml-language-server: $schema=route.schema.json")]
@@ -225,6 +232,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
         Command::Export(arguments) => export::run(arguments).await,
+        Command::Suppress(arguments) => suppress::run(arguments).await,
         Command::Queue(arguments) => queue::run(arguments).await,
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Openapi(config) => routes::openapi(&config),

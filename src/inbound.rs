@@ -13,6 +13,7 @@ mod flow;
 mod once;
 mod recording;
 mod sender;
+mod suppression;
 mod told;
 mod trouble;
 
@@ -353,7 +354,7 @@ impl Inbound {
             id: format!("evt_{}", RequestId::fresh()),
             route: callback.entry.name.clone(),
             marks: vec![once::mark(
-                &callback.webhook,
+                (&callback.entry.name, &callback.webhook),
                 &scope,
                 (account, &body),
                 now_ms,

@@ -1,12 +1,13 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
 //! is had, which family an operation belongs to, how messages are sealed, how senders are proven,
-//! when people may be called.
+//! when people may be called, how often, and who is left alone.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
 
 mod family;
 mod hours;
+mod limits;
 mod login;
 mod named;
 mod proof;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use family::{Family, FamilyLogin, FamilyUpstream};
 pub use hours::{Hours, Opening};
+pub use limits::{Cap, Suppression};
 pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
 pub use named::Named;
@@ -105,6 +107,10 @@ pub struct Policies {
     pub proofs: Named<Proof>,
     /// The calling hours by name.
     pub hours: Named<Hours>,
+    /// The caps by name.
+    pub caps: Named<Cap>,
+    /// The lists of those who are left alone, by name.
+    pub suppressions: Named<Suppression>,
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -135,6 +141,9 @@ impl Policies {
         let proofs = Named::read(&sections.proofs, ("proof", partial), faults, proof::read);
         let hours = (&sections.hours, ("set of calling hours", partial));
         let hours = Named::read(hours.0, hours.1, faults, Hours::read);
+        let caps = Named::read(&sections.caps, ("cap", partial), faults, Cap::read);
+        let lists = (&sections.suppressions, ("suppression", partial));
+        let suppressions = Named::read(lists.0, lists.1, faults, Suppression::read);
         let read =
             |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
         let logins = Named::read(&sections.logins, ("login", partial), faults, read);
@@ -156,6 +165,8 @@ impl Policies {
             sealings,
             proofs,
             hours,
+            caps,
+            suppressions,
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -196,6 +207,8 @@ struct Sections {
     sealings: Vec<(Node, Node)>,
     proofs: Vec<(Node, Node)>,
     hours: Vec<(Node, Node)>,
+    caps: Vec<(Node, Node)>,
+    suppressions: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -214,6 +227,8 @@ impl Sections {
             ("sealings", &mut self.sealings),
             ("proofs", &mut self.proofs),
             ("calling_hours", &mut self.hours),
+            ("caps", &mut self.caps),
+            ("suppressions", &mut self.suppressions),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {

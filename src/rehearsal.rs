@@ -26,6 +26,7 @@ pub use script::{Expected, ExpectedCall, Push, Script, Shape, Turn, read as read
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::inbound::Inbound;
 use crate::message::Body;
 use crate::route::Catalogue;
 use crate::runner::Witness;
@@ -200,11 +201,17 @@ impl Stage {
         &self.clock
     }
 
+    /// What takes its pushes.
+    pub fn inbound(&self) -> Option<Arc<Inbound>> {
+        self.app.inbound()
+    }
+
     /// Makes a route have seen a push or item before, as if its steps had been done.
     pub async fn has_seen(&self, route: &str, key: &[&str], until_ms: i64) -> Result<(), String> {
         let inbound = self.app.inbound().ok_or("nothing comes in here")?;
         let key = crate::route::flow::plan::claim_key(key);
         let mark = Mark {
+            space: route.to_owned(),
             digest: crate::crypto::sha256(key.as_bytes()),
             key,
             answer: Bytes::new(),

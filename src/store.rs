@@ -238,7 +238,7 @@ pub enum StoreFailure {
 pub trait Queue: Send + Sync {
     /// Stores marks and deliveries of an event, and what is kept with it, in one act.
     ///
-    /// `now_ms` decides which marks have run out. Of any number of events with one route and one
+    /// `now_ms` decides which marks have run out. Of any number of events with one space and
     /// key under way at once, one is stored. Deliveries that were leased for a caller who does not
     /// wait for it are given back.
     fn enqueue(
@@ -286,10 +286,10 @@ pub trait Queue: Send + Sync {
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<bool, StoreFailure>> + Send;
 
-    /// Which keys of a route are marked as seen; nothing is stored.
+    /// Which keys of a space are marked as seen; nothing is stored.
     fn seen(
         &self,
-        route: &str,
+        space: &str,
         keys: &[String],
         now_ms: UnixMs,
     ) -> impl Future<Output = Result<Vec<bool>, StoreFailure>> + Send;

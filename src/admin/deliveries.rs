@@ -224,6 +224,7 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
     let body = STANDARD.decode_to_vec(text("body_base64")?).ok()?;
     let (event, target) = (text("event")?, text("receiver")?);
     let mark = Mark {
+        space: text("route")?,
         after_success: false,
         key: format!("import {event} {target}"),
         digest: crate::crypto::sha256(&body),

@@ -23,13 +23,15 @@ pub(super) async fn answer(
         Some(("recordings", route)) => inbound.recordings(route, after).await,
         _ => return Err(Failure::Operation),
     };
-    Ok(lines(&found.map_err(Failure::Store)?))
+    let found = found.map_err(Failure::Store)?;
+    Ok(lines(&found, |keep| &keep.value))
 }
 
-fn lines(found: &[Keep]) -> Response<Body> {
+/// A line for each, and how to go on.
+pub(super) fn lines(found: &[Keep], line: impl Fn(&Keep) -> &[u8]) -> Response<Body> {
     let mut text = Vec::new();
     for keep in found {
-        text.extend_from_slice(&keep.value);
+        text.extend_from_slice(line(keep));
         text.push(b'\n');
     }
     let mut reply = Response::new(Body::held(text));

@@ -20,7 +20,7 @@ use crate::mapping::path::{Fuel, Root as _};
 use crate::mapping::scalar::as_text;
 use crate::route::Flow;
 use crate::route::flow::outline::{call, reply_value};
-use crate::route::flow::plan::{Planned, Planner};
+use crate::route::flow::plan::{Claimed, NOTHING_SEEN, Planned, Planner};
 use crate::route::flow::{Begins, Check, Reply, Step};
 use mask::Mask;
 
@@ -218,11 +218,10 @@ fn headers(written: &[String]) -> Result<Map<String, Value>, String> {
 /// Tells values, checks, items, calls and the answer.
 fn explain(flow: &Flow, document: &mut Document, told: &mut Told) -> ExitCode {
     let moment = Moment::at_ms(Clock::system().now_ms());
-    let seen = std::collections::BTreeSet::new();
     let planner = Planner {
         flow,
         moment: &moment,
-        seen: &seen,
+        seen: &NOTHING_SEEN,
     };
     let planned = planner.plan(document, &mut Fuel::default());
     if let Some(Value::Object(vars)) = document.member("vars") {
@@ -250,7 +249,11 @@ fn explain(flow: &Flow, document: &mut Document, told: &mut Told) -> ExitCode {
     };
     for claim in &plan.claims {
         let window = claim.window.as_secs();
-        told.say("seen once", format!("{:.12}… for {window} s", claim.key));
+        let (what, whose) = match claim.of {
+            Claimed::Count => ("counted", format!(" by {}", claim.space)),
+            Claimed::Push | Claimed::Item => ("seen once", String::new()),
+        };
+        told.say(what, format!("{:.12}… for {window} s{whose}", claim.key));
     }
     for (at, work) in plan.work.iter().enumerate() {
         let vars = work.get("vars").cloned().unwrap_or_default();

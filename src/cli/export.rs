@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use bytes::Bytes;
 use clap::Subcommand;
-use http::Method;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::gateway::Gateway;
 use super::{ConfigArgument, print};
@@ -50,16 +47,5 @@ async fn export(arguments: ExportArguments) -> Result<(), String> {
         What::Consents => "/kept/consents".to_owned(),
         What::Recordings { route } => format!("/kept/recordings/{route}"),
     };
-    let mut after = String::new();
-    loop {
-        let asked = format!("{path}{after}");
-        let (lines, headers) = gateway.ask(Method::GET, &asked, Bytes::new()).await?;
-        print::body(&lines);
-        let Some(next) = headers.get(NEXT).and_then(|next| next.to_str().ok()) else {
-            return Ok(());
-        };
-        after = format!("?after={}", utf8_percent_encode(next, NON_ALPHANUMERIC));
-    }
+    gateway.print_lines(&path).await
 }
-
-const NEXT: &str = "x-pintle-next";

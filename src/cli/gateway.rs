@@ -7,9 +7,10 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::{ConfigArgument, check};
+use super::{ConfigArgument, check, print};
 use crate::message::{Body, BodyFault};
 
 /// The gateway that runs.
@@ -31,6 +32,20 @@ impl Gateway {
         Ok(Self {
             base: format!("http://{address}"),
         })
+    }
+
+    /// Prints lines that come a page at a time.
+    pub(super) async fn print_lines(&self, path: &str) -> Result<(), String> {
+        let mut after = String::new();
+        loop {
+            let asked = format!("{path}{after}");
+            let (lines, headers) = self.ask(Method::GET, &asked, Bytes::new()).await?;
+            print::body(&lines);
+            let Some(next) = headers.get(NEXT).and_then(|next| next.to_str().ok()) else {
+                return Ok(());
+            };
+            after = format!("?after={}", utf8_percent_encode(next, NON_ALPHANUMERIC));
+        }
     }
 
     /// Asks its admin listener; the answer with its headers, or in words why there is none.
@@ -76,4 +91,5 @@ impl Gateway {
     }
 }
 
+const NEXT: &str = "x-pintle-next";
 const REPLY_MAX: usize = 1 << 30;

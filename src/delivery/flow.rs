@@ -1,6 +1,5 @@
 //! Deliveries that are the steps of a route.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,7 +11,7 @@ use crate::mapping::Document;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
 use crate::mapping::scalar::as_text;
-use crate::route::flow::plan::{Planned, Planner};
+use crate::route::flow::plan::{NOTHING_SEEN, Planned, Planner};
 use crate::route::flow::{Begins, Load};
 use crate::runner::{Failed, Job, Progress, RunEnd, Runner, Running};
 use crate::store::{DeliveryId, Keep, Lease, Queue, Reason, Settlement, StoreFailure};
@@ -144,7 +143,7 @@ pub(crate) async fn look_up<Q: Queue>(
             let planner = Planner {
                 flow,
                 moment,
-                seen: &NONE_SEEN,
+                seen: &NOTHING_SEEN,
             };
             let key = planner.value(key, document, fuel).ok().flatten();
             let Some(key) = key.as_ref().and_then(as_text) else {
@@ -160,7 +159,7 @@ fn planner<'p>(running: &'p Running, moment: &'p Moment) -> Planner<'p> {
     Planner {
         flow: &running.flow,
         moment,
-        seen: &NONE_SEEN,
+        seen: &NOTHING_SEEN,
     }
 }
 
@@ -236,7 +235,6 @@ impl Failed {
     }
 }
 
-static NONE_SEEN: BTreeSet<String> = BTreeSet::new();
 /// Where numbers are counted that are one greater each time.
 const COUNTERS: &str = "counters";
 /// When the rest of a push is made whose sender was told that it failed, in milliseconds.

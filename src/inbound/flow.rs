@@ -5,7 +5,7 @@
 //! in both cases mark and push are stored first, so that nothing takes effect twice and nothing is
 //! lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
 use crate::message::{Body, RequestId};
 use crate::route::Flow;
-use crate::route::flow::plan::{Plan, Planned, Planner};
+use crate::route::flow::plan::{Ask, Claimed, Plan, Planned, Planner};
 use crate::route::flow::{Begins, Claim, Listen, Reply, When};
 use crate::runner::{Job, Progress, RunEnd, Running};
-use crate::store::{DeliveryId, Duty, Enqueued, Event, Keep, Mark, Queue as _};
+use crate::store::{DeliveryId, Duty, Enqueued, Event, Keep, Mark, Queue as _, StoreFailure};
 use crate::telemetry::{Record, Stage};
 
 /// A push of a route, read.
@@ -111,11 +111,11 @@ impl Inbound {
                 Enqueued::Repeated { marks, answer } => {
                     let claims: Vec<&Claim> =
                         marks.iter().filter_map(|at| plan.claims.get(*at)).collect();
-                    if !claims.iter().all(|claim| claim.is_item) {
+                    if claims.iter().any(|claim| claim.of == Claimed::Push) {
                         return reading.repeated(&answer, record);
                     }
-                    // Another push was faster with some of the items: map without them.
-                    seen.extend(claims.into_iter().map(|claim| claim.key.clone()));
+                    // Another push was faster with some of the items, or was counted: map again.
+                    seen.extend(claims.into_iter().map(Claim::ask));
                 }
                 Enqueued::Conflict { .. } => {
                     let reply = reading.reply("conflict", record)?;
@@ -197,38 +197,56 @@ impl Inbound {
         Ok(())
     }
 
-    /// Makes a plan; items are looked up among those that were seen.
+    /// Makes a plan; what it has to know of the store is asked, and where the answer is yes, it is
+    /// made again.
     async fn plan(
         &self,
         reading: &mut Reading<'_>,
-        seen: &mut BTreeSet<String>,
+        seen: &mut BTreeSet<Ask>,
     ) -> Result<Result<Planned, Halt>, Failure> {
-        let flow = Arc::clone(&reading.running.flow);
-        let mut before = reading.document.clone();
+        let before = reading.document.clone();
         let planned = reading.plan(seen);
-        let keys: Vec<String> = match &planned {
-            Ok(Planned::Goes(plan)) => plan
-                .claims
-                .iter()
-                .filter(|claim| claim.is_item)
-                .map(|claim| claim.key.clone())
-                .collect(),
-            _ => Vec::new(),
+        let Ok(Planned::Goes(plan)) = &planned else {
+            return Ok(planned);
         };
-        if keys.is_empty() {
-            return Ok(planned);
-        }
-        let now_ms = self.clock.now_ms();
-        let were_seen = self.store.seen(&flow.name, &keys, now_ms).await;
-        let were_seen = were_seen.map_err(Failure::Store)?;
-        let again = keys.into_iter().zip(were_seen).filter(|(_, was)| *was);
+        let yes = self.ask(&plan.asks).await.map_err(Failure::Store)?;
+        // A repeat of the push is found, and answered, when it is stored.
+        let of_push = plan.claims.iter().find(|claim| claim.of == Claimed::Push);
+        let is_repeat = of_push.is_some_and(|claim| yes.contains(&claim.ask()));
         let before_len = seen.len();
-        seen.extend(again.map(|(key, _)| key));
-        if seen.len() == before_len {
+        seen.extend(yes);
+        if is_repeat || seen.len() == before_len {
             return Ok(planned);
         }
-        std::mem::swap(&mut before, &mut reading.document);
+        reading.document = before;
         Ok(reading.plan(seen))
+    }
+
+    /// What the store answers with yes.
+    async fn ask(&self, asks: &[Ask]) -> Result<BTreeSet<Ask>, StoreFailure> {
+        let now_ms = self.clock.now_ms();
+        let mut marks: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut yes = BTreeSet::new();
+        for ask in asks {
+            match ask {
+                Ask::Marked { space, key } => {
+                    marks.entry(space).or_default().push(key.clone());
+                }
+                Ask::Kept { space, key } => {
+                    let kept = self.store.kept(space, key, now_ms).await?;
+                    yes.extend(kept.map(|_| ask.clone()));
+                }
+            }
+        }
+        for (space, keys) in marks {
+            let are_marked = self.store.seen(space, &keys, now_ms).await?;
+            let marked = keys.into_iter().zip(are_marked).filter(|(_, is)| *is);
+            yes.extend(marked.map(|(key, _)| Ask::Marked {
+                space: space.to_owned(),
+                key,
+            }));
+        }
+        Ok(yes)
     }
 
     fn flow_event(&self, reading: &Reading<'_>, plan: &Plan, accepted: Option<&Reply>) -> Event {
@@ -253,6 +271,7 @@ impl Inbound {
             leased_until_ms: is_waited_for.then(|| after(flow.budget + LEASE_MARGIN)),
         });
         let marks = plan.claims.iter().map(|claim| Mark {
+            space: claim.space.clone(),
             key: claim.key.clone(),
             digest: if claim.is_strict {
                 reading.sum
@@ -336,7 +355,7 @@ impl Inbound {
 }
 
 impl Reading<'_> {
-    fn plan(&mut self, seen: &BTreeSet<String>) -> Result<Planned, Halt> {
+    fn plan(&mut self, seen: &BTreeSet<Ask>) -> Result<Planned, Halt> {
         let flow = Arc::clone(&self.running.flow);
         let planner = Planner {
             flow: &flow,

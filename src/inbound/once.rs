@@ -14,7 +14,7 @@ use crate::store::{Mark, UnixMs};
 
 /// The mark of a push.
 pub(super) fn mark(
-    webhook: &Webhook,
+    (route, webhook): (&str, &Webhook),
     scope: &Scope<'_>,
     (account, body): (Option<&str>, &[u8]),
     now_ms: UnixMs,
@@ -37,6 +37,7 @@ pub(super) fn mark(
     }
     let window_ms = i64::try_from(once.window.as_millis()).unwrap_or(i64::MAX);
     Mark {
+        space: route.to_owned(),
         key: hex(&sha256(&told)),
         digest: of_body,
         answer: encode(&webhook.answer),

@@ -54,6 +54,7 @@ impl Inbound {
             leased_until_ms: None,
         });
         let mark = text("event_id").map(|id| Mark {
+            space: name.to_owned(),
             key: hex(&sha256(format!("{name}\n{id}").as_bytes())),
             digest: sha256(&body),
             answer: bytes::Bytes::new(),

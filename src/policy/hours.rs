@@ -39,7 +39,6 @@ pub enum Opening {
 struct Place {
     zones: Vec<TimeZone>,
     week: Week,
-    attempts_24h_max: Option<usize>,
 }
 
 impl Hours {
@@ -56,13 +55,6 @@ impl Hours {
         place
             .next(now)
             .map_or(Opening::Unknown, Opening::ClosedUntil)
-    }
-
-    /// How often a person at a place may be called within 24 hours, where that is limited.
-    pub fn attempts_24h_max(&self, place: &str) -> Option<usize> {
-        self.places
-            .get(&place.to_ascii_uppercase())?
-            .attempts_24h_max
     }
 }
 
@@ -195,8 +187,6 @@ mod tests {
         ] {
             assert_eq!(opening(&hours, place, now), expected, "{place} {now}");
         }
-        assert_eq!(hours.attempts_24h_max("FL"), Some(3));
-        assert_eq!(hours.attempts_24h_max("NY"), None);
     }
 
     #[test]

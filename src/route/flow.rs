@@ -7,6 +7,7 @@
 mod against;
 mod contract;
 mod cost;
+mod limit;
 mod names;
 pub mod outline;
 pub mod plan;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub(super) use against::{check as check_against, refuse_twins};
 pub use cost::{Cost, Share};
+pub use limit::{Limit, LimitRule};
 pub use plan::{Claim, Ended, Plan, Planned};
 pub use read::Known;
 pub(super) use read::read as read_flow;
@@ -61,6 +63,8 @@ pub struct Flow {
     pub vars: Vec<(String, Expr)>,
     /// What must hold.
     pub checks: Vec<Check>,
+    /// Who is left alone, and how often others are called.
+    pub limits: Vec<LimitRule>,
     /// What is done with each of several.
     pub items: Option<Items>,
     /// When a push is a repeat.
@@ -166,6 +170,8 @@ pub struct Items {
     pub vars: Vec<(String, Expr)>,
     /// What must hold for an item.
     pub checks: Vec<Check>,
+    /// Who of them is left alone, and how often others are called.
+    pub limits: Vec<LimitRule>,
     /// When an item is a repeat.
     pub once: Option<OnceRule>,
     /// The record of consent for an item.
@@ -283,9 +289,11 @@ impl Flow {
         let of_steps = steps.iter().flat_map(|step| &step.checks);
         let checks = self.checks.iter().chain(items).chain(of_steps);
         let checks = checks.map(|check| &check.line);
+        let of_items = self.items.iter().flat_map(|items| &items.limits);
+        let limits = self.limits.iter().chain(of_items).map(|rule| &rule.line);
         let replies = self.replies.values().flatten().map(|rule| &rule.line);
         let made = steps.iter().map(|step| &step.line);
-        let own = checks.chain(replies).chain(made);
+        let own = checks.chain(limits).chain(replies).chain(made);
         lines.extend(own.map(|line| (line.number, line.is_used())));
         lines
     }
@@ -300,6 +308,7 @@ impl Flow {
     fn walk_own<'f>(&'f self, told: &mut dyn FnMut(&'f Expr)) {
         self.vars.iter().for_each(|(_, value)| value.walk(told));
         self.checks.iter().for_each(|check| check.walk(told));
+        self.limits.iter().for_each(|rule| rule.walk(told));
         for (_, load) in &self.load {
             if let Load::Kept { key, .. } = load {
                 key.walk(told);
@@ -329,6 +338,7 @@ impl Flow {
         };
         items.vars.iter().for_each(|(_, value)| value.walk(told));
         items.checks.iter().for_each(|check| check.walk(told));
+        items.limits.iter().for_each(|rule| rule.walk(told));
         items
             .once
             .iter()

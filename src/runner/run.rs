@@ -1,6 +1,5 @@
 //! The steps of a route, one after the other.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,7 +12,7 @@ use super::{Job, Runner};
 use crate::mapping::expr::Halt;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
-use crate::route::flow::plan::Planner;
+use crate::route::flow::plan::{NOTHING_SEEN, Planner};
 use crate::route::flow::{Action, Batch, Ended, Step};
 
 /// How the steps ended.
@@ -214,7 +213,7 @@ impl Run<'_, '_> {
         let planner = Planner {
             flow: &self.job.running.flow,
             moment: &self.moment,
-            seen: &NONE_SEEN,
+            seen: &NOTHING_SEEN,
         };
         match planner.checked(&step.checks, document, &mut self.fuel)? {
             Some(ended) => Err(Stop::Ended(ended)),
@@ -283,7 +282,7 @@ impl Run<'_, '_> {
         let planner = Planner {
             flow: &flow,
             moment: &self.moment,
-            seen: &NONE_SEEN,
+            seen: &NOTHING_SEEN,
         };
         for (name, expr) in &step.take {
             if let Some(value) = planner.value(expr, &self.job.document, &mut self.fuel)? {
@@ -393,7 +392,7 @@ fn planner<'p>(job: &'p Job<'_>, moment: &'p Moment) -> Planner<'p> {
     Planner {
         flow: &job.running.flow,
         moment,
-        seen: &NONE_SEEN,
+        seen: &NOTHING_SEEN,
     }
 }
 
@@ -452,6 +451,5 @@ impl Failed {
     }
 }
 
-static NONE_SEEN: BTreeSet<String> = BTreeSet::new();
 /// Before the first try again, where the sender waits.
 const PAUSE: Duration = Duration::from_millis(100);

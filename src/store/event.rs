@@ -13,7 +13,7 @@ pub struct Event {
     /// The route that took it.
     pub route: String,
     /// Under which marks it counts as seen, at most [`MARKS_MAX`]: none where a route does not look
-    /// for repeats, one for each item of a batch. Of two with one key and one digest the first
+    /// for repeats, one for each item of a batch. Of two with one space, key and digest the first
     /// counts.
     pub marks: Vec<Mark>,
     /// The media type of the body.
@@ -48,7 +48,9 @@ pub struct Duty {
 /// The mark of an event, by which a repeat is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// The key, unique within the route; at most 512 bytes.
+    /// Whose keys they are: a route's, or those of a limit that routes share.
+    pub space: String,
+    /// The key, unique within the space; at most 512 bytes.
     pub key: String,
     /// SHA-256 of what the sender may not change from one repeat to the next.
     pub digest: [u8; 32],
@@ -124,4 +126,4 @@ impl Keep {
 }
 
 /// How many marks an event has, at most.
-pub const MARKS_MAX: usize = 1000;
+pub const MARKS_MAX: usize = 2000;

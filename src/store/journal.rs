@@ -263,14 +263,14 @@ impl Queue for Journal {
 
     async fn seen(
         &self,
-        route: &str,
+        space: &str,
         keys: &[String],
         now_ms: UnixMs,
     ) -> Result<Vec<bool>, StoreFailure> {
-        let (route, keys, marks) = (route.to_owned(), keys.to_vec(), Arc::clone(&self.marks));
+        let (space, keys, marks) = (space.to_owned(), keys.to_vec(), Arc::clone(&self.marks));
         let lane = self.lanes()?.short;
         Self::ask(lane, move |connection| {
-            claim::seen(connection, &marks, (&route, &keys), now_ms)
+            claim::seen(connection, &marks, (&space, &keys), now_ms)
         })
         .await
     }

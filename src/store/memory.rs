@@ -219,12 +219,12 @@ impl Queue for Memory {
 
     async fn seen(
         &self,
-        route: &str,
+        space: &str,
         keys: &[String],
         now_ms: UnixMs,
     ) -> Result<Vec<bool>, StoreFailure> {
         let kept = self.locked();
-        let is_seen = |key: &String| kept.marks.is_seen(route, key, now_ms);
+        let is_seen = |key: &String| kept.marks.is_seen(space, key, now_ms);
         Ok(keys.iter().map(is_seen).collect())
     }
 

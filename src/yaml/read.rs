@@ -320,8 +320,8 @@ impl<K: Read, V: Read> Read for Entries<K, V> {
     }
 }
 
-/// The longest duration that a setting may name: a year, so that no deadline overflows.
-const DURATION_MS_MAX: u64 = 366 * 24 * 3_600_000;
+/// The longest duration that a setting may name: ten years, so that no deadline overflows.
+const DURATION_MS_MAX: u64 = 3_660 * 86_400_000;
 
 #[cfg(test)]
 mod tests {

@@ -124,3 +124,20 @@ fn a_login_is_described() {
         ("codes_in_words", "[200]", "[ok]"),
     ]);
 }
+
+#[test]
+fn a_cap_limits_something_and_a_list_lasts_for_a_time() {
+    let cap = |cap: &str| format!("caps:\n  daily: {{ source: assumed, {cap} }}\n");
+    for (name, text) in [
+        ("cap_of_nothing", cap("per: 24h")),
+        ("cap_too_large", cap("per: 24h, places: { FL: 101 }")),
+        ("cap_without_a_time", cap("max: 3")),
+        ("cap_of_zero", cap("per: 24h, max: 0")),
+        (
+            "suppression_without_a_time",
+            "suppressions:\n  dnc: { source: assumed, keys: [\"+1\"] }\n".to_owned(),
+        ),
+    ] {
+        hold_policies(&[(name, FAMILY, &format!("{FAMILY}{text}"))]);
+    }
+}

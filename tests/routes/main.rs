@@ -6,6 +6,7 @@
 )]
 
 mod fault;
+mod limit;
 mod repeat;
 mod support;
 mod watch;

@@ -40,10 +40,10 @@ pub(crate) async fn conflict(queue: &impl Queue) {
     assert_eq!(events(&take(queue, "crm", 9).await), ["first"]);
 }
 
-pub(crate) async fn routes(queue: &impl Queue) {
+pub(crate) async fn spaces(queue: &impl Queue) {
     store(queue, marked("first", "k")).await;
     let mut other = marked("second", "k");
-    "calls".clone_into(&mut other.route);
+    "calls".clone_into(&mut other.marks[0].space);
     store(queue, other).await;
     assert_eq!(queue.count(&Filter::default()).await, Ok(2));
 }

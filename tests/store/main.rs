@@ -42,7 +42,7 @@ macro_rules! promises {
 promises! {
     crate::contract::once => of_a_hundred_copies_at_once_one_is_stored,
     crate::contract::conflict => another_event_under_a_key_is_a_conflict,
-    crate::contract::routes => a_key_counts_within_its_route,
+    crate::contract::spaces => a_key_counts_within_its_space,
     crate::contract::run_out => a_mark_runs_out,
     crate::contract::unmarked => without_a_mark_nothing_is_a_repeat,
     crate::contract::duties => an_event_is_owed_to_each_of_its_targets,

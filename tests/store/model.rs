@@ -108,6 +108,7 @@ fn made(number: usize, now_ms: i64, step: &Step) -> Event {
         leased_until_ms: for_ms.map(|for_ms| now_ms + for_ms),
     };
     let mark = |(key, digest, after_success): &(u8, u8, bool)| Mark {
+        space: "r".to_owned(),
         key: format!("k{key}"),
         digest: [*digest; 32],
         answer: Bytes::from(format!("a{number}")),

@@ -69,6 +69,7 @@ pub(crate) fn once(id: &str, target: &str) -> Event {
 pub(crate) fn marked(id: &str, key: &str) -> Event {
     let mut event = event(id, "crm");
     event.marks.push(Mark {
+        space: event.route.clone(),
         key: key.to_owned(),
         digest: [7; 32],
         answer: Bytes::from(format!("answer to {id}")),

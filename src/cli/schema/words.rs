@@ -16,6 +16,12 @@ pub(super) const POLICY: &[Shape] = &[
             ("proofs", "{proof}", "How the sender of a push is proven."),
             ("calling_hours", "{hours}", "When calling is allowed."),
             (
+                "caps",
+                "{cap}",
+                "How often something may be done to one person.",
+            ),
+            ("suppressions", "{suppression}", "Who is left alone."),
+            (
                 "families",
                 "{family}",
                 "What goes for the entries of a family.",
@@ -106,11 +112,25 @@ pub(super) const POLICY: &[Shape] = &[
         keys: &[
             ("zones", "[text]!", "Its time zones."),
             ("open", "{any}", "Its hours, by day."),
-            (
-                "attempts_24h_max",
-                "number",
-                "How often one may be called in a day.",
-            ),
+        ],
+    },
+    Shape {
+        name: "cap",
+        keys: &[
+            ("source", "=documented|observed|assumed!", SURE),
+            ("note", "text", "A remark."),
+            ("per", "duration!", "Within which time."),
+            ("max", "number", "How often, where `places` says nothing."),
+            ("places", "{number}", "How often, by place."),
+        ],
+    },
+    Shape {
+        name: "suppression",
+        keys: &[
+            ("source", "=documented|observed|assumed!", SURE),
+            ("note", "text", "A remark."),
+            ("for", "duration!", "For how long a key stays on the list."),
+            ("keys", "[text]", "Keys that are always on it."),
         ],
     },
     Shape {

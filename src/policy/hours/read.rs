@@ -63,7 +63,6 @@ struct Days([Option<Hour>; 7]);
 struct Row {
     zones: Vec<Zone>,
     days: Days,
-    attempts_24h_max: Option<usize>,
 }
 
 /// Why a place cannot be used.
@@ -108,7 +107,6 @@ impl Row {
         let place = Place {
             zones: self.zones.into_iter().map(|zone| zone.0).collect(),
             week,
-            attempts_24h_max: self.attempts_24h_max,
         };
         place
             .next(Timestamp::UNIX_EPOCH)
@@ -129,12 +127,10 @@ impl Read for Row {
             Some(node) => Days::read(node, faults),
             None => Some(Days::default()),
         };
-        let attempts_24h_max = fields.optional("attempts_24h_max");
         fields.finish();
         Some(Self {
             zones: zones?,
             days: days?,
-            attempts_24h_max,
         })
     }
 }
@@ -295,10 +291,6 @@ mod tests {
                 "`X` never opens in all its zones at once",
             ),
             ("{ zones: [UTC], opens: {} }", "unknown key `opens`"),
-            (
-                "{ zones: [UTC], attempts_24h_max: 0 }",
-                "`0` is not a whole number from 1 to 1000000",
-            ),
         ] {
             let text = format!(
                 "source: assumed\ndefault: {{ mon-sun: [08:00, 21:00] }}\nplaces:\n  X: {row}\n"

@@ -1,7 +1,5 @@
 //! What a drafted route makes of its own sample, which its example then expects.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::Sample;
@@ -10,7 +8,7 @@ use crate::mapping::Document;
 use crate::mapping::expr::Halt;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
-use crate::route::flow::plan::Planner;
+use crate::route::flow::plan::{NOTHING_SEEN, Planner};
 use crate::route::flow::{Action, Flow, Planned, Reply};
 
 /// What comes of a push.
@@ -33,11 +31,10 @@ pub fn outcome(flow: &Flow, sample: &Sample, moment: &Moment) -> Result<Outcome,
     let mut document = Document::default();
     document.put("body", body);
     document.put("settings", json!({ "workflow": "wf-1" }));
-    let seen = BTreeSet::new();
     let planner = Planner {
         flow,
         moment,
-        seen: &seen,
+        seen: &NOTHING_SEEN,
     };
     let mut fuel = Fuel::new(FUEL);
     let (mut calls, reply) = (

@@ -4,6 +4,7 @@
 //! place which values and steps are there already. Secrets may be sent and compared; where they
 //! would be stored or told, they are refused.
 
+mod absent;
 mod nodes;
 mod replies;
 
@@ -14,7 +15,9 @@ use crate::mapping::expr::OPERATORS;
 use crate::mapping::path::Path;
 use crate::mapping::template::Template;
 use crate::yaml::{Fault, Faults, Node, Value, meant, nearest};
-use nodes::{each_step, fields, keys, list, step_name, texts, twice};
+use absent::absent;
+pub(super) use nodes::list;
+use nodes::{each_step, fields, keys, step_name, texts, twice};
 pub(super) use replies::check_replies;
 
 /// What a route defines anywhere, by the member of the document under which it is found.
@@ -96,6 +99,7 @@ impl<'n> Walk<'n> {
         }
         self.vars(node.child("vars"), &mut here);
         self.checks(node.child("check"), &here);
+        self.each(node.child("limits"), ["key", "place"], &here);
         if let Some(hours) = node.child("hours") {
             self.expr(hours.child("place"), &here);
             here.members.insert("hours");
@@ -106,10 +110,7 @@ impl<'n> Walk<'n> {
         }
         self.once(node.child("once"), &here);
         self.entries(node.child("consent"), &here);
-        for keep in list(node.child("keep")) {
-            self.expr(keep.child("key"), &here);
-            self.expr(keep.child("value"), &here);
-        }
+        self.each(node.child("keep"), ["key", "value"], &here);
         self.expr(node.child("order"), &here);
         if let Some((items, mut of_items)) = of_items {
             self.steps(items.child("steps"), &mut of_items);
@@ -141,6 +142,15 @@ impl<'n> Walk<'n> {
         }
     }
 
+    /// The values under these keys of each entry of a list.
+    fn each(&self, node: Option<&'n Node>, keys: [&str; 2], here: &Here<'n>) {
+        for entry in list(node) {
+            for key in keys {
+                self.expr(entry.child(key), here);
+            }
+        }
+    }
+
     fn once(&self, node: Option<&'n Node>, here: &Here<'n>) {
         for part in list(node.and_then(|node| node.child("key"))) {
             self.expr(Some(part), here);
@@ -156,6 +166,7 @@ impl<'n> Walk<'n> {
         here.members.insert("item");
         self.vars(node.child("vars"), &mut here);
         self.checks(node.child("check"), &here);
+        self.each(node.child("limits"), ["key", "place"], &here);
         self.once(node.child("once"), &here);
         self.entries(node.child("consent"), &here);
         self.expr(node.child("row"), &here);
@@ -395,44 +406,8 @@ impl<'n> Walk<'n> {
         if here.members.contains(member) {
             return true;
         }
-        self.faults.push(Self::absent(node, member));
+        self.faults.push(absent(node, member));
         false
-    }
-
-    /// A member that is not there at this place.
-    fn absent(node: &Node, member: &str) -> Fault {
-        let fault = |message: &str, help: &str| Fault::at(node, message).help(help);
-        match member {
-            "body" | "headers" | "query" | "push" => Fault::at(
-                node,
-                format!("a route that begins with an event has no `$.{member}`"),
-            )
-            .help("write `$.event`: the whole event stands there"),
-            "event" => fault(
-                "a route that listens has no `$.event`",
-                "write `$.body` for what was pushed",
-            ),
-            "item" => fault(
-                "there is no `$.item` here",
-                "it is there under `items:` only; a value of all items is made with `row` and `$.rows`",
-            ),
-            "rows" | "results" => Fault::at(node, format!("there is no `$.{member}` here"))
-                .help("it is made by `items:`, and is there for what comes after: `once`, `consent`, `keep`, `steps`, `replies`"),
-            "hours" => fault(
-                "there is no `$.hours` here",
-                "add `hours: { policy: us, place: $.vars.state, closed: tell }`; it is there after the checks",
-            ),
-            "chunk" => fault(
-                "there is no `$.chunk` here",
-                "add `over: $.rows` to the step: its call then has the rows of one chunk",
-            ),
-            "candidate" => fault(
-                "there is no `$.candidate` here",
-                "it is there in the steps under `offer_to` only",
-            ),
-            _ => Fault::at(node, format!("there is no `$.{member}` here"))
-                .help("it is there in answers and in `result` only"),
-        }
     }
 
     /// Tells a name that the route does not define, or not before this place.

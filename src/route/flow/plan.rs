@@ -3,20 +3,25 @@
 //! Pure, and the same each time: a plan can be made again when it turns out that an item was seen
 //! before.
 
+mod claim;
+mod limits;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::reply::{self, Reply};
-use super::{Check, Flow, Items, OnceRule};
-use crate::crypto::{hex, sha256};
+use super::{Check, Flow, Items, LimitRule, OnceRule};
 use crate::mapping::Document;
 use crate::mapping::expr::{Expr, Halt, Means};
 use crate::mapping::function::{Moment, instant};
 use crate::mapping::path::{Fuel, Root as _};
 use crate::mapping::scalar::as_text;
 use crate::policy::Opening;
+pub(crate) use claim::claim_key;
+pub use claim::{Ask, CLAIMS_MAX, Claim, Claimed, NOTHING_SEEN};
+use limits::Limited;
 
 /// What becomes of a push.
 #[derive(Debug)]
@@ -41,8 +46,10 @@ pub struct Ended {
 /// What is to be stored and done.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The marks, by which repeats are known.
+    /// The marks, by which repeats are known and caps count.
     pub claims: Vec<Claim>,
+    /// What the store has to be asked: the plan supposes that the answer is no.
+    pub asks: Vec<Ask>,
     /// Records of consent.
     pub consents: Vec<Value>,
     /// What is kept: space, key, value, for how long.
@@ -53,19 +60,6 @@ pub struct Plan {
     pub order: Option<String>,
     /// The steps wait until then: milliseconds since 1970.
     pub held_until_ms: Option<i64>,
-}
-
-/// A mark that a push sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// What tells the push or item apart from others of the route.
-    pub key: String,
-    /// For how long.
-    pub window: Duration,
-    /// Another body under the same key is a conflict.
-    pub is_strict: bool,
-    /// It is one of many in the push.
-    pub is_item: bool,
 }
 
 /// How far the checks came.
@@ -87,8 +81,8 @@ pub struct Planner<'p> {
     pub flow: &'p Flow,
     /// What the clock shows.
     pub moment: &'p Moment,
-    /// The marks of items that were seen before.
-    pub seen: &'p BTreeSet<String>,
+    /// What the store answers with yes; what is not here, with no.
+    pub seen: &'p BTreeSet<Ask>,
 }
 
 impl Planner<'_> {
@@ -103,13 +97,27 @@ impl Planner<'_> {
             return Ok(Planned::Ends(ended));
         }
         let mut plan = Plan::default();
+        let here = BTreeSet::new();
+        match self.limits(&self.flow.limits, document, (&here, &mut plan.asks), fuel)? {
+            Limited::Free(claims) => plan.claims.extend(claims),
+            Limited::Stopped(rule) => {
+                let mut ended = rule.ended();
+                tell(document, ended.reason.as_deref(), Vec::new());
+                ended.reply = self.reply(&ended.name, document, fuel)?;
+                return Ok(Planned::Ends(ended));
+            }
+        }
         self.hours(document, &mut plan, fuel)?;
         if let Some(items) = &self.flow.items {
             self.items(items, document, &mut plan, fuel)?;
         }
         if let Some(once) = &self.flow.once
-            && let Some(claim) = self.claim(once, false, document, fuel)?
+            && let Some(claim) = self.claim(once, Claimed::Push, document, fuel)?
         {
+            // A repeat is told so, also where a limit would stop it by now.
+            if !plan.asks.is_empty() {
+                plan.asks.push(claim.ask());
+            }
             plan.claims.push(claim);
         }
         self.consent(self.flow.consent.as_ref(), document, &mut plan, fuel)?;
@@ -298,13 +306,25 @@ impl Planner<'_> {
         if let Checked::Failed(ended, _) = self.check(&items.checks, document, fuel)? {
             return Ok(Looked::Refused(ended.reason));
         }
+        let limited = self.limits(&items.limits, document, (here, &mut plan.asks), fuel)?;
+        let counts = match limited {
+            Limited::Free(counts) => counts,
+            Limited::Stopped(rule) => return Ok(Looked::Refused(rule.reason.clone())),
+        };
         if let Some(once) = &items.once
-            && let Some(claim) = self.claim(once, true, document, fuel)?
+            && let Some(claim) = self.claim(once, Claimed::Item, document, fuel)?
         {
-            if self.seen.contains(&claim.key) || !here.insert(claim.key.clone()) {
+            let ask = claim.ask();
+            if self.seen.contains(&ask) || !here.insert(claim.key.clone()) {
                 return Ok(Looked::Refused(once.reason.clone()));
             }
+            plan.asks.push(ask);
             plan.claims.push(claim);
+        }
+        here.extend(counts.iter().map(|count| count.key.clone()));
+        plan.claims.extend(counts);
+        if plan.claims.len() > CLAIMS_MAX {
+            return Err(Halt::TooLarge);
         }
         Ok(Looked::Taken)
     }
@@ -340,7 +360,7 @@ impl Planner<'_> {
     fn claim(
         &self,
         once: &OnceRule,
-        is_item: bool,
+        of: Claimed,
         document: &Document,
         fuel: &mut Fuel,
     ) -> Result<Option<Claim>, Halt> {
@@ -353,11 +373,22 @@ impl Planner<'_> {
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         Ok(Some(Claim {
+            space: self.flow.name.clone(),
             key: claim_key(&parts),
             window: once.window,
             is_strict: once.is_strict,
-            is_item,
+            of,
         }))
+    }
+}
+
+impl LimitRule {
+    fn ended(&self) -> Box<Ended> {
+        Box::new(Ended {
+            name: self.reply.clone(),
+            reason: self.reason.clone(),
+            reply: None,
+        })
     }
 }
 
@@ -385,17 +416,6 @@ fn taken_apart(selected: Vec<&Value>) -> Vec<Value> {
         [Value::Array(items)] => items.clone(),
         _ => selected.into_iter().cloned().collect(),
     }
-}
-
-/// The key of a mark, from what tells pushes apart.
-pub(crate) fn claim_key(parts: &[&str]) -> String {
-    let mut told = Vec::new();
-    for part in parts {
-        // Each part with its length, so that no two lists of parts look the same.
-        told.extend_from_slice(&part.len().to_be_bytes());
-        told.extend_from_slice(part.as_bytes());
-    }
-    hex(&sha256(&told))
 }
 
 /// How many items one push may have.

@@ -51,6 +51,7 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
     let load = known.entries(fields.node("load"), |node| known.load(node));
     let vars = known.exprs(fields.node("vars"));
     let checks = known.checks(fields.node("check"));
+    let limits = known.limits(fields.node("limits"));
     let items = fields.node("items").and_then(|node| known.items(node));
     let once = fields.node("once").and_then(|node| known.once(node));
     let consent = known.consent(fields.node("consent"));
@@ -87,6 +88,7 @@ pub(in crate::route) fn read(node: &Node, known: &Known<'_>) -> Option<Flow> {
         load,
         vars,
         checks,
+        limits,
         items,
         once,
         consent,
@@ -343,6 +345,7 @@ impl Known<'_> {
             each,
             vars: self.exprs(fields.node("vars")),
             checks: self.checks(fields.node("check")),
+            limits: self.limits(fields.node("limits")),
             once: fields.node("once").and_then(|node| self.once(node)),
             consent: self.consent(fields.node("consent")),
             row: self.expr(fields.node("row")),

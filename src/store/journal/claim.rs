@@ -39,7 +39,7 @@ impl Ledger {
         let (mut repeated, mut conflicts, mut first) = (Vec::new(), Vec::new(), None);
         let mut own: HashMap<Name, [u8; 32]> = HashMap::new();
         for (at, mark) in event.marks.iter().enumerate() {
-            let name = mark::name(&event.route, &mark.key);
+            let name = mark::name(&mark.space, &mark.key);
             match self.held(&name, now_ms)? {
                 Some(held) if held.until_ms > now_ms => {
                     if held.digest == mark.digest {
@@ -199,16 +199,16 @@ impl Ledger {
     }
 }
 
-/// Which keys of a route are marked, for whoever is not the writer: what is not committed does not
+/// Which keys of a space are marked, for whoever is not the writer: what is not committed does not
 /// count.
 pub(super) fn seen(
     connection: &Connection,
     marks: &Marks,
-    (route, keys): (&str, &[String]),
+    (space, keys): (&str, &[String]),
     now_ms: UnixMs,
 ) -> rusqlite::Result<Vec<bool>> {
     let is_seen = |key: &String| {
-        let name = mark::name(route, key);
+        let name = mark::name(space, key);
         for row in marks.rows(connection, &name)? {
             let is_good = connection
                 .prepare_cached(

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use crate::store::UnixMs;
 use crate::store::journal::mark::run::{Entry, Run};
 
-/// A mark's name: half a SHA-256 of route and key, so that nobody can make two alike.
+/// A mark's name: half a SHA-256 of space and key, so that nobody can make two alike.
 pub(super) type Name = [u8; 16];
 
 /// Names, each with the row of its mark. The writer changes them; others may look.
@@ -213,11 +213,11 @@ impl Names {
     }
 }
 
-/// The name of a route's key. The length keeps two splits of one text apart.
-pub(super) fn name(route: &str, key: &str) -> Name {
-    let mut text = Vec::with_capacity(8 + route.len() + key.len());
-    text.extend_from_slice(&u64::try_from(route.len()).unwrap_or(u64::MAX).to_le_bytes());
-    text.extend_from_slice(route.as_bytes());
+/// The name of a space's key. The length keeps two splits of one text apart.
+pub(super) fn name(space: &str, key: &str) -> Name {
+    let mut text = Vec::with_capacity(8 + space.len() + key.len());
+    text.extend_from_slice(&u64::try_from(space.len()).unwrap_or(u64::MAX).to_le_bytes());
+    text.extend_from_slice(space.as_bytes());
     text.extend_from_slice(key.as_bytes());
     let whole = digest(&SHA256, &text);
     let mut name = Name::default();
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_of_route_and_key() {
+    fn a_name_is_of_space_and_key() {
         assert_eq!(name("ab", "c"), name("ab", "c"));
         assert_ne!(name("ab", "c"), name("a", "bc"));
     }

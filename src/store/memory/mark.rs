@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::store::{Enqueued, Event, Mark, UnixMs};
 
-/// Route and key.
+/// Space and key.
 type Name = (String, String);
 
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ impl Marks {
     pub(super) fn known(&self, event: &Event, now_ms: UnixMs) -> Option<Enqueued> {
         let (mut repeated, mut conflicts, mut first) = (Vec::new(), Vec::new(), None);
         for (at, mark) in event.marks.iter().enumerate() {
-            let name = (event.route.clone(), mark.key.clone());
+            let name = (mark.space.clone(), mark.key.clone());
             if let Some(seen) = self.good(&name, now_ms) {
                 if seen.digest == mark.digest {
                     repeated.push(at);
@@ -31,7 +31,7 @@ impl Marks {
                 continue;
             }
             let mut own = event.marks.iter().take(at);
-            if let Some(own) = own.find(|own| own.key == mark.key)
+            if let Some(own) = own.find(|own| (&own.space, &own.key) == (&mark.space, &mark.key))
                 && own.digest != mark.digest
             {
                 conflicts.push(at);
@@ -44,9 +44,9 @@ impl Marks {
         first.map(|answer| Enqueued::Repeated { marks, answer })
     }
 
-    /// Whether a key of a route is marked.
-    pub(super) fn is_seen(&self, route: &str, key: &str, now_ms: UnixMs) -> bool {
-        self.good(&(route.to_owned(), key.to_owned()), now_ms)
+    /// Whether a key of a space is marked.
+    pub(super) fn is_seen(&self, space: &str, key: &str, now_ms: UnixMs) -> bool {
+        self.good(&(space.to_owned(), key.to_owned()), now_ms)
             .is_some()
     }
 
@@ -55,7 +55,7 @@ impl Marks {
         // Of two with one key the first counts, so it is put there last.
         for mark in event.marks.iter().rev() {
             let is_claim = mark.after_success && !event.duties.is_empty();
-            let name = (event.route.clone(), mark.key.clone());
+            let name = (mark.space.clone(), mark.key.clone());
             let claim = is_claim.then_some(number);
             self.held.insert(name, (mark.clone(), claim));
         }

@@ -53,6 +53,11 @@ fn a_route_begins_with_something_and_somebody() {
                 "answer: when_done\nresult:",
             ),
             (
+                "limits_in_an_event",
+                "vars:\n",
+                "limits: [{ suppressed_by: do_not_call, key: $.event.data.phone }]\nvars:\n",
+            ),
+            (
                 "consent_in_an_event",
                 "vars:\n",
                 "consent: { phone: $.event.data.phone }\nvars:\n",
@@ -215,6 +220,57 @@ fn a_step_does_one_thing() {
                 "operation_unknown_in_reconcile",
                 "    body:",
                 "    reconcile: { step: { call: workflow.fnd }, done: $.steps.fnd.body }\n    body:",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_limit_is_a_cap_or_a_list() {
+    let limit = |limit: &str| format!("limits: [{{ {limit} }}]\nonce:");
+    hold_change(
+        ROUTE,
+        &[
+            (
+                "cap_unknown",
+                "once:",
+                &limit("cap: us_attempt, key: $.vars.phone, place: TX"),
+            ),
+            (
+                "suppression_unknown",
+                "once:",
+                &limit("suppressed_by: dont_call, key: $.vars.phone"),
+            ),
+            ("limit_of_nothing", "once:", &limit("key: $.vars.phone")),
+            (
+                "limit_of_both",
+                "once:",
+                &limit("cap: us_attempts, suppressed_by: do_not_call, key: $.vars.phone"),
+            ),
+            (
+                "limit_without_a_key",
+                "once:",
+                &limit("suppressed_by: do_not_call"),
+            ),
+            (
+                "limit_of_a_key_that_is_not_there",
+                "once:",
+                &limit("suppressed_by: do_not_call, key: $.vars.fone"),
+            ),
+            (
+                "cap_without_a_place",
+                "once:",
+                &limit("cap: us_attempts, key: $.vars.phone"),
+            ),
+            (
+                "list_with_a_place",
+                "once:",
+                &limit("suppressed_by: do_not_call, key: $.vars.phone, place: TX"),
+            ),
+            (
+                "limit_with_an_unknown_reply",
+                "once:",
+                &limit("suppressed_by: do_not_call, key: $.vars.phone, reply: nobody"),
             ),
         ],
     );

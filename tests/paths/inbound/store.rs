@@ -81,9 +81,14 @@ fn limit_files(process: &Process, bytes: u64) {
 
 /// Runs `pintle queue` against a gateway of this process.
 fn queue(bridge: &Bridge, arguments: &[&str]) -> (bool, String) {
+    ask(bridge, "queue", arguments)
+}
+
+/// Runs a command of `pintle` that asks a gateway, this one.
+fn ask(bridge: &Bridge, command: &str, arguments: &[&str]) -> (bool, String) {
     let admin = bridge.stage.admin();
     let output = Command::new(env!("CARGO_BIN_EXE_pintle"))
-        .arg("queue")
+        .arg(command)
         .args(arguments)
         .args(["--admin", admin.base()])
         .current_dir(bridge.stage.folder.path())
@@ -172,4 +177,34 @@ async fn a_clock_that_jumps_neither_loses_nor_repeats() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(app.count(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_changes_who_is_left_alone() {
+    let app = Receiver::start().await;
+    let bridge = Bridge::start(&receiver("app", &app, "")).await;
+    let suppress = |arguments: &[&str]| ask(&bridge, "suppress", arguments);
+    let (good, lists) = suppress(&["list"]);
+    assert!(good && lists.contains("\"do_not_call\""), "{lists}");
+    let many: Vec<String> = (0..1200)
+        .map(|number| format!("+1404555{number:04}"))
+        .collect();
+    let mut added = vec!["add", "do_not_call"];
+    added.extend(many.iter().map(String::as_str));
+    assert!(suppress(&added).0);
+    let listed = suppress(&["list", "do_not_call"]).1;
+    assert_eq!(listed.lines().collect::<Vec<_>>(), many);
+    let removed = suppress(&["remove", "do_not_call", "+14045550007"]).1;
+    assert!(removed.contains("\"keys\": 1"), "{removed}");
+    let listed = suppress(&["list", "do_not_call"]).1;
+    assert_eq!(listed.lines().count(), 1199);
+    assert!(!listed.contains("+14045550007"));
+    let (good, told) = suppress(&["add", "dont_call", "+1"]);
+    assert!(
+        !good && told.contains("there is nothing of that name"),
+        "{told}"
+    );
+    let long = "1".repeat(600);
+    let (good, told) = suppress(&["add", "do_not_call", &long]);
+    assert!(!good && told.contains("longer than 512 bytes"), "{told}");
 }

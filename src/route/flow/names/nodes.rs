@@ -15,7 +15,7 @@ pub(super) fn texts(node: Option<&Node>) -> BTreeSet<&str> {
     list(node).iter().filter_map(Node::text).collect()
 }
 
-pub(super) fn list(node: Option<&Node>) -> &[Node] {
+pub(in crate::route::flow) fn list(node: Option<&Node>) -> &[Node] {
     match node.map(|node| &node.value) {
         Some(Value::List(items)) => items,
         _ => &[],

@@ -9,6 +9,17 @@ use crate::route::flow::reply::REPLIES;
 use crate::route::flow::{Begins, Flow, When};
 use crate::yaml::{Fault, Faults, Node, Value, nearest};
 
+/// The checks and limits that name an answer.
+fn answering(node: &Node) -> Vec<&Node> {
+    let own = ["check", "limits"].into_iter();
+    let mut all: Vec<&Node> = own.flat_map(|key| list(node.child(key))).collect();
+    let of_items = node.child("items").and_then(|items| items.child("steps"));
+    for steps in [of_items, node.child("steps")] {
+        each_step(steps, &mut |step| all.extend(list(step.child("check"))));
+    }
+    all
+}
+
 /// Tells answers that are named and not there, and what cannot be answered.
 pub(in crate::route::flow) fn check_replies(node: &Node, flow: &Flow, faults: &Faults) {
     if matches!(flow.begins, Begins::On(_)) {
@@ -16,12 +27,7 @@ pub(in crate::route::flow) fn check_replies(node: &Node, flow: &Flow, faults: &F
     }
     let written = node.child("replies");
     let mut named: BTreeSet<&str> = BTreeSet::new();
-    let mut checks: Vec<&Node> = list(node.child("check")).iter().collect();
-    let of_items = node.child("items").and_then(|items| items.child("steps"));
-    for steps in [of_items, node.child("steps")] {
-        each_step(steps, &mut |step| checks.extend(list(step.child("check"))));
-    }
-    for check in checks {
+    for check in answering(node) {
         let place = check.child("reply");
         let name = place.and_then(Node::text).unwrap_or("refused");
         if flow.replies.contains_key(name) || !named.insert(name) {
@@ -29,7 +35,7 @@ pub(in crate::route::flow) fn check_replies(node: &Node, flow: &Flow, faults: &F
             continue;
         }
         faults.push(
-            Fault::at(place.unwrap_or(check), format!("this check answers with `{name}`, and there is no such answer"))
+            Fault::at(place.unwrap_or(check), format!("this answers with `{name}`, and there is no such answer"))
                 .help(format!("add `{name}: {{ status: 400, json: {{ … }} }}` under `replies:`, or name another answer with `reply:`")),
         );
     }

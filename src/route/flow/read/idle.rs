@@ -1,7 +1,8 @@
 //! What stands in a route and does nothing there, or cannot do what it says.
 
 use crate::route::flow::When;
-use crate::yaml::{Fault, Faults, Node, Value};
+use crate::route::flow::names::list;
+use crate::yaml::{Fault, Faults, Node};
 
 /// Tells all of it.
 pub(super) fn refuse(node: &Node, answer: When, faults: &Faults) {
@@ -37,16 +38,13 @@ pub(super) fn refuse(node: &Node, answer: When, faults: &Faults) {
             );
         }
     }
-    let checks = of_item.and_then(|items| items.child("check"));
-    let checks = match checks.map(|node| &node.value) {
-        Some(Value::List(checks)) => checks.as_slice(),
-        _ => &[],
-    };
-    for check in checks {
+    let checks = of_item.map_or(&[][..], |items| list(items.child("check")));
+    let limits = of_item.map_or(&[][..], |items| list(items.child("limits")));
+    for check in checks.iter().chain(limits) {
         for key in ["reply", "fault"] {
             if let Some(place) = check.child(key) {
                 faults.push(
-                    Fault::at(place, format!("`{key}` does nothing in a check of an item"))
+                    Fault::at(place, format!("`{key}` does nothing for an item"))
                         .help("write `reason:`, and what is told of the item under `refusal:`"),
                 );
             }
@@ -70,6 +68,7 @@ const OF_PUSHES: &[(&str, &str)] = &[
         "never",
         "remove it: what is never stored was left out when the push came in",
     ),
+    ("limits", "write `limits` in the route that takes the push"),
     ("once", "remove it: an event is handed on once"),
     (
         "consent",
