@@ -96,6 +96,14 @@ impl Template {
         Ok(Some(filled))
     }
 
+    /// The texts between its places.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Place(_) => None,
+        })
+    }
+
     /// The selectors in it.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().filter_map(|part| match part {

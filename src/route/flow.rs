@@ -22,7 +22,7 @@ use http::Method;
 use serde_json::Value;
 
 pub(super) use against::{check as check_against, refuse_twins};
-pub use cost::{Cost, Share};
+pub use cost::{Cost, Output, Share};
 pub use limit::{Limit, LimitRule};
 pub use plan::{Claim, Ended, Plan, Planned};
 pub use read::Known;

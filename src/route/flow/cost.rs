@@ -1,6 +1,10 @@
 //! What a push of a route costs at most, as far as its file tells.
 
+mod output;
+
 use std::fmt;
+
+pub use output::Output;
 
 use super::{Action, Flow, Step};
 use crate::mapping::expr::Expr;
@@ -25,6 +29,10 @@ pub struct Cost {
     pub calls_per_item: u64,
     /// Calls for each chunk of rows.
     pub calls_per_chunk: u64,
+    /// What all calls of a push carry.
+    pub output: Output,
+    /// What each item adds to that.
+    pub output_per_item: Output,
 }
 
 /// What the mapping of one thing costs.
@@ -69,6 +77,10 @@ impl fmt::Display for Cost {
         if self.calls_per_chunk > 0 {
             write!(f, ", and {} for each chunk", self.calls_per_chunk)?;
         }
+        write!(f, "; they carry {}", self.output)?;
+        if self.per_item.is_some() {
+            write!(f, ", and for each item {}", self.output_per_item)?;
+        }
         Ok(())
     }
 }
@@ -100,6 +112,7 @@ impl Flow {
         let steps = self.items.iter().flat_map(|items| &items.steps);
         let of_item = calls(steps);
         let own = calls(&self.steps);
+        let (output, output_per_item) = Output::of(self);
         Cost {
             steps: whole.steps,
             scans: whole.scans,
@@ -108,6 +121,8 @@ impl Flow {
             calls: own.once,
             calls_per_item: of_item.once.saturating_add(of_item.per_chunk),
             calls_per_chunk: own.per_chunk,
+            output,
+            output_per_item,
         }
     }
 }

@@ -242,7 +242,7 @@ fn a_route_that_runs_is_told_with_what_it_costs() {
     assert_eq!(
         costs,
         [
-            "  many: at most 6 values, 0 passes of functions; for each item 7 values, 64 passes of functions; calls: 0, and 1 for each chunk"
+            "  many: at most 6 values, 0 passes of functions; for each item 7 values, 64 passes of functions; calls: 0, and 1 for each chunk; they carry 22 bytes and 1 part of what was read, and for each item 8 bytes and 1 part of what was read"
         ],
     );
 }
