@@ -20,6 +20,7 @@ use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::inbound::{self, Inbound};
+use crate::limit::Quotas;
 use crate::outbound::{self, Account, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
 use crate::store::{Journal, OpenFault};
@@ -278,7 +279,10 @@ fn build(
             (name, account)
         })
         .collect();
+    let known = before.map(|before| before.quotas.as_ref());
+    let quotas = Arc::new(Quotas::new(&policies, known, background));
     Outbound {
+        quotas,
         accounts,
         default_account,
         catalogue,

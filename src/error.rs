@@ -16,6 +16,7 @@ pub use problem::problem;
 pub use table::{Blame, Description, TABLE};
 
 use crate::crypto::{OpenFailure, ProofFailure, SealFailure};
+use crate::limit::OverQuota;
 use crate::message::BodyFault;
 use crate::message::framing::FramingFault;
 use crate::message::target::TargetFault;
@@ -48,6 +49,20 @@ pub enum Failure {
     /// The call carries credentials, and the settings say to refuse those.
     #[error("the call carries credentials of its own")]
     Credentials,
+    /// A header that asks something of the gateway cannot be read.
+    #[error("`{header}` cannot be read: {expected}")]
+    Control {
+        /// The header.
+        header: http::HeaderName,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A rate does not let the call go in time.
+    #[error("the rate `{}` is used up", .0.rate)]
+    OverQuota(OverQuota),
+    /// A rate does not let the push in.
+    #[error("the rate `{}` is used up", .0.rate)]
+    PushOverQuota(OverQuota),
     /// `Expect` asks for something that we do not do.
     #[error("the expectation cannot be met")]
     Expectation,
@@ -201,6 +216,7 @@ impl Failure {
         match self {
             Self::NoHook
             | Self::SenderHeldBack { .. }
+            | Self::PushOverQuota(_)
             | Self::NotProven(_)
             | Self::Malformed(_)
             | Self::PushConflict
@@ -216,7 +232,9 @@ impl Failure {
     /// When trying again can help, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(NoToken::LoginFailed { retry_in, .. })
+            Self::OverQuota(OverQuota { retry_in, .. })
+            | Self::PushOverQuota(OverQuota { retry_in, .. })
+            | Self::Token(NoToken::LoginFailed { retry_in, .. })
             | Self::HeldBack { retry_in }
             | Self::SenderHeldBack { retry_in } => Some(*retry_in),
             Self::Overloaded

@@ -46,11 +46,11 @@ use crate::codec::{self, Format};
 use crate::crypto::{Evidence, Keyring, OpenFailure, PeerCertificate, Proven, sha256};
 use crate::delivery::Delivery;
 use crate::error::{Failure, NotProven};
-use crate::limit::told_at;
+use crate::limit::{Admitted, Counting, Quotas, told_at};
 use crate::mapping::Scope;
 use crate::message::{Body, Peer, RequestId};
 use crate::outbound::{Answer, Call};
-use crate::policy::{Direction, Sealer, SealingChoice};
+use crate::policy::{Class, Direction, Sealer, SealingChoice};
 use crate::runner::{Runner, Running};
 use crate::store::{Duty, Enqueued, Event, Journal, Queue as _, Retention};
 use crate::telemetry::{Record, Stage};
@@ -75,6 +75,8 @@ pub struct Inbound {
     pub trouble: Arc<Trouble>,
     /// Who gets them.
     pub delivery: Arc<Delivery>,
+    /// How often pushes may come.
+    pub quotas: Arc<Quotas>,
     /// How pushes ended.
     pub counts: Arc<Counts>,
     /// Who sent pushes that were not proved.
@@ -166,6 +168,9 @@ impl Inbound {
                 return own.ok_or(Failure::NotProven(failure));
             }
         };
+        // Only what is its sender's counts, or others could use up its rate. Pushes do not wait:
+        // whoever sends them comes again.
+        let _turn = self.pace(&found, push.get()).await?;
         record.timing.mark(Stage::Open);
         let callback = match &found.hook.of {
             HookOf::Route(running) => return self.take(running, push, record).await,
@@ -199,6 +204,24 @@ impl Inbound {
             }
             Enqueued::Conflict { .. } => Err(Failure::PushConflict),
         }
+    }
+
+    async fn pace(&self, found: &find::Found<'_>, push: &Push) -> Result<Admitted, Failure> {
+        let name = found.hook.name();
+        let counting = Counting {
+            account: found.account.as_deref().unwrap_or(&self.default_account),
+            family: "",
+            operation: None,
+            caller: "",
+            route: Some(name),
+            partner: found.hook.partner(),
+            headers: &push.head.headers,
+            query: push.head.uri.query().unwrap_or_default(),
+        };
+        let admitted = self
+            .quotas
+            .admit(&counting, Class::Interactive, Instant::now());
+        admitted.await.map_err(Failure::PushOverQuota)
     }
 
     /// Counts how a push ended. One whose path nobody declared belongs to no route.

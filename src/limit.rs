@@ -2,6 +2,10 @@
 //!
 //! When a failure is told tells nothing. Who fails too often has to wait; who may send so much a second is held to it.
 
+mod bucket;
+mod gcra;
+mod quotas;
+
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +15,9 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
+
+pub use gcra::Left;
+pub use quotas::{Admitted, Counting, OverQuota, Quotas};
 
 /// The failures of one sender: a few are its right, more than that make it wait.
 pub struct FailureLimit<C: Clock = DefaultClock> {

@@ -3,11 +3,12 @@
 //! [`Outbound::call`] is the whole path; read it from top to bottom. Its steps carry the names of
 //! [`crate::telemetry::STAGES`], as `docs/life-of-a-call.md` does.
 //!
-//! Absent here: quotas, caching and retries, and any body that nothing has to read.
+//! Absent here: caching and retries, and any body that nothing has to read.
 
 mod account;
 mod find;
 mod open;
+mod pace;
 mod prepare;
 mod repeat;
 mod reply;
@@ -29,7 +30,8 @@ pub use account::{Account, AccountHealth, AccountOptions, OtherOptions};
 
 use crate::clock::Clock;
 use crate::error::Failure;
-use crate::message::{Body, Peer};
+use crate::limit::Quotas;
+use crate::message::{Body, Peer, header};
 use crate::outbound::account::Way;
 use crate::outbound::find::Destination;
 use crate::outbound::repeat::Repeatable;
@@ -94,6 +96,8 @@ pub struct Outbound {
     pub credentials: Credentials,
     /// The limits.
     pub limits: Limits,
+    /// The rates at work.
+    pub quotas: Arc<Quotas>,
     /// The wall clock, for keys that are valid for a time.
     pub clock: Clock,
 }
@@ -108,14 +112,20 @@ impl Outbound {
         let (mut head, body) = request.into_parts();
 
         // find: before anything is changed, so that a refusal names what the caller wrote.
+        let destination = self.find(&head, record)?;
+        record.timing.mark(Stage::Find);
+
+        // pace: before any work is done for it, and before its body is taken, which then waits where
+        // it is.
+        let paced = self.pace(&destination, &head, record).await?;
         let Destination {
             account,
             family,
             way,
             sealer,
             target,
-        } = self.find(&head, record)?;
-        record.timing.mark(Stage::Find);
+        } = destination;
+        record.timing.mark(Stage::Pace);
 
         // prepare: hop-by-hop and private headers go before ours come, or a caller could name
         // ours in `Connection` and have them removed.
@@ -150,7 +160,7 @@ impl Outbound {
             sealer,
             head,
             body: Repeatable::new(body, self.limits.repeat_bytes_max),
-            deadline: Instant::now() + self.limits.deadline,
+            deadline: Instant::now() + paced.left,
         };
         let keeper = account.keeper(family);
         let judged: Judged = loop {
@@ -173,7 +183,13 @@ impl Outbound {
         };
 
         // reply: the platform's status, headers and body, less what belongs to its connection.
-        let reply = judged.into_reply(record);
+        pace::learn(
+            &paced.admitted,
+            judged.reply.status(),
+            judged.reply.headers(),
+        );
+        let mut reply = judged.into_reply(record);
+        pace::tell(&paced.admitted, reply.headers_mut());
         record.timing.mark(Stage::Reply);
         Ok(reply)
     }
@@ -268,6 +284,17 @@ async fn take(keeper: Option<&Keeper>, deadline: Instant) -> Result<Option<Arc<T
     }
 }
 
+/// Who calls: by the name that it gives itself, else by its address.
+fn caller(request: &Request<Body>, peer: &Peer) -> Option<String> {
+    let named = request.headers().get(header::CALLER);
+    let named = named.and_then(|value| value.to_str().ok()).map(str::trim);
+    let named = named.filter(|name| !name.is_empty() && name.len() <= CALLER_BYTES_MAX);
+    let address = || peer.address.map(|address| address.to_string());
+    named.map(str::to_owned).or_else(address)
+}
+
+const CALLER_BYTES_MAX: usize = 64;
+
 /// [`Outbound`] as a service for the listener. It is always ready: what cannot be taken is
 /// answered with a failure.
 #[derive(Clone)]
@@ -288,9 +315,10 @@ impl tower::Service<Call> for Service {
         Box::pin(async move {
             let Call {
                 request,
-                peer: _,
+                peer,
                 mut record,
             } = call;
+            record.caller = caller(&request, &peer);
             let outcome = outbound.call(request, &mut record).await;
             Ok(Answer { outcome, record })
         })

@@ -11,6 +11,7 @@ mod limits;
 mod login;
 mod named;
 mod proof;
+mod rate;
 mod sealing;
 mod verdict;
 
@@ -23,6 +24,7 @@ pub(crate) use login::authorization_scheme;
 pub use login::{Encoding, Login};
 pub use named::Named;
 pub use proof::{HandshakeRule, HmacRule, MissingSecret, OF_ROUTE, Proof, Rule};
+pub use rate::{CLASSES, Campaign, Class, Counts, Names, Part, Rate, RateLimit};
 pub(crate) use sealing::read_choice as read_sealing;
 pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};
@@ -111,6 +113,10 @@ pub struct Policies {
     pub caps: Named<Cap>,
     /// The lists of those who are left alone, by name.
     pub suppressions: Named<Suppression>,
+    /// The rates by name.
+    pub rates: Named<Rate>,
+    /// Which calls are of a campaign.
+    pub campaign: Campaign,
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -141,6 +147,7 @@ impl Policies {
         let proofs = Named::read(&sections.proofs, ("proof", partial), faults, proof::read);
         let hours = (&sections.hours, ("set of calling hours", partial));
         let hours = Named::read(hours.0, hours.1, faults, Hours::read);
+        let rates = Named::read(&sections.rates, ("rate", partial), faults, Rate::read);
         let caps = Named::read(&sections.caps, ("cap", partial), faults, Cap::read);
         let lists = (&sections.suppressions, ("suppression", partial));
         let suppressions = Named::read(lists.0, lists.1, faults, Suppression::read);
@@ -167,6 +174,8 @@ impl Policies {
             hours,
             caps,
             suppressions,
+            rates,
+            campaign: sections.campaign.unwrap_or_default(),
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -208,6 +217,8 @@ struct Sections {
     proofs: Vec<(Node, Node)>,
     hours: Vec<(Node, Node)>,
     caps: Vec<(Node, Node)>,
+    rates: Vec<(Node, Node)>,
+    campaign: Option<Campaign>,
     suppressions: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
@@ -228,6 +239,7 @@ impl Sections {
             ("proofs", &mut self.proofs),
             ("calling_hours", &mut self.hours),
             ("caps", &mut self.caps),
+            ("rates", &mut self.rates),
             ("suppressions", &mut self.suppressions),
             ("families", &mut self.families),
         ] {
@@ -253,6 +265,9 @@ impl Sections {
                 faults,
                 &[("pass", Unlisted::Pass), ("refuse", Unlisted::Refuse)],
             );
+        }
+        if let Some(node) = fields.node("campaign") {
+            self.campaign = Campaign::read(node, faults);
         }
         fields.finish();
     }

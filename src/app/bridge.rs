@@ -44,6 +44,7 @@ pub(super) fn build(
     before: Option<&Inbound>,
     (clock, tasks): (&Clock, &Tasks),
 ) -> Inbound {
+    let quotas = Arc::clone(&parts.outbound.load().quotas);
     let runner = runner(&options, parts.outbound, before, (clock, tasks));
     let routes = options.flows.iter().map(|flow| Arc::clone(&flow.running));
     let routes: Vec<_> = routes.collect();
@@ -62,6 +63,7 @@ pub(super) fn build(
             || Arc::new(Senders::new(options.failures_max)),
             |before| Arc::clone(&before.senders),
         ),
+        quotas,
         counts: before.map_or_else(Arc::default, |before| Arc::clone(&before.counts)),
         drifts,
         runner,

@@ -5,7 +5,7 @@ use http::{HeaderValue, Response};
 use serde_json::json;
 
 use super::Failure;
-use crate::message::{Body, RequestId};
+use crate::message::{Body, RequestId, header};
 
 /// The answer to a call that failed. It has no internals: no address, no cause, no secret.
 ///
@@ -37,6 +37,12 @@ pub fn problem(failure: &Failure, id: &RequestId) -> Response<Body> {
             RETRY_AFTER,
             HeaderValue::from(wait.as_secs().saturating_add(1)),
         );
+    }
+    if let Failure::OverQuota(over) | Failure::PushOverQuota(over) = failure {
+        let told = format!("\"{}\";r=0;t={}", over.rate, over.retry_in.as_secs() + 1);
+        if let Ok(told) = HeaderValue::try_from(told) {
+            headers.insert(header::RATE_LIMIT, told);
+        }
     }
     if let Failure::OtherMethod { allowed } | Failure::Method { allowed } = failure {
         let list: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();

@@ -68,6 +68,8 @@ table! {
     HOST_REFUSED "host_refused" 403 Downstream "This host name is not served here: add it to `local.hosts`.";
     ORIGIN_REFUSED "origin_refused" 403 Downstream "Calls from web pages are refused: add the origin to `local.origins`.";
     CREDENTIALS_REFUSED "credentials_refused" 400 Downstream "Calls must not carry credentials: the gateway adds its own.";
+    BAD_CONTROL "bad_control" 400 Downstream "A header that asks something of the gateway cannot be read.";
+    OVER_QUOTA "over_quota" 429 Downstream "As many as may have come: wait, or lower the rate.";
     EXPECTATION_FAILED "expectation_failed" 417 Downstream "The expectation cannot be met.";
     OVERLOADED "overloaded" 503 Pintle "Too many calls are under way: try again soon.";
     DRAINING "draining" 503 Pintle "The gateway is shutting down.";
@@ -130,6 +132,8 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::Host => &HOST_REFUSED,
         Failure::Origin => &ORIGIN_REFUSED,
         Failure::Credentials => &CREDENTIALS_REFUSED,
+        Failure::Control { .. } => &BAD_CONTROL,
+        Failure::OverQuota(_) | Failure::PushOverQuota(_) => &OVER_QUOTA,
         Failure::Expectation => &EXPECTATION_FAILED,
         Failure::Overloaded => &OVERLOADED,
         Failure::Draining => &DRAINING,

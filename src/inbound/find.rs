@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use crate::codec::Format;
 use crate::crypto::{Handshake, Verifier};
+use crate::policy::OF_ROUTE;
 use crate::route::catalogue::PushPath;
 use crate::route::flow::Begins;
 use crate::route::{Entry, SECRET, Webhook};
@@ -62,6 +63,18 @@ impl Hook {
         match &self.of {
             HookOf::Callback(callback) => &callback.entry.name,
             HookOf::Route(running) => &running.flow.name,
+        }
+    }
+
+    /// Who pushes: the platform, whom a proof of the policies proves, or, where it has a proof of its
+    /// own, whoever pushes to the route.
+    pub(super) fn partner(&self) -> &str {
+        match &self.of {
+            HookOf::Callback(_) => "platform",
+            HookOf::Route(running) => match &running.flow.begins {
+                Begins::Listen(listen) if listen.proof.name != OF_ROUTE => &listen.proof.name,
+                _ => &running.flow.name,
+            },
         }
     }
 

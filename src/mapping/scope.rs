@@ -51,6 +51,11 @@ impl ScopeQuery {
         }
     }
 
+    /// Whether it looks at the body.
+    pub fn is_of_body(&self) -> bool {
+        self.part == Part::Body
+    }
+
     /// The query as it was written.
     pub fn as_str(&self) -> &str {
         self.query.as_str()

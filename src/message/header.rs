@@ -7,8 +7,18 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// The account to call, chosen by the downstream.
 pub const ACCOUNT: HeaderName = HeaderName::from_static("x-pintle-account");
+/// The application that calls, as it names itself.
+pub const CALLER: HeaderName = HeaderName::from_static("x-pintle-caller");
+/// The class of the call: `interactive` or `campaign`.
+pub const PRIORITY: HeaderName = HeaderName::from_static("x-pintle-priority");
+/// How long the call may take: `2s`, `500ms`.
+pub const TIMEOUT: HeaderName = HeaderName::from_static("x-pintle-timeout");
 /// The id of the call.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What is left of the rates that count a call (draft-ietf-httpapi-ratelimit-headers).
+pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// The rates that count a call.
+pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// What each stage of the call cost (W3C Server Timing).
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Whether the platform said yes, read by the verdict of the operation's family.
@@ -105,8 +115,11 @@ const END_TO_END: [HeaderName; 4] = [
     REQUEST_ID,
 ];
 
-const PRIVATE: [HeaderName; 11] = [
+const PRIVATE: [HeaderName; 13] = [
     ACCOUNT,
+    CALLER,
+    PRIORITY,
+    TIMEOUT,
     header::FORWARDED,
     header::VIA,
     HeaderName::from_static("x-forwarded-for"),
@@ -114,7 +127,6 @@ const PRIVATE: [HeaderName; 11] = [
     HeaderName::from_static("x-forwarded-port"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-pintle-caller"),
     header::EXPECT,
     header::HOST,
 ];

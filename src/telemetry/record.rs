@@ -18,6 +18,8 @@ pub struct Record {
     pub method: http::Method,
     /// The path, without the query.
     pub path: String,
+    /// Who called, as far as is known.
+    pub caller: Option<String>,
     /// The account, once it is known.
     pub account: Option<String>,
     /// The operation, once it is known.
@@ -59,6 +61,7 @@ impl Record {
             method,
             path,
             timing: Timing::start(),
+            caller: None,
             account: None,
             operation: None,
             status: None,
@@ -95,6 +98,7 @@ impl Drop for Record {
             id = self.id.as_str(),
             method = self.method.as_str(),
             path = self.path,
+            caller = self.caller,
             account = self.account,
             operation = self.operation,
             status = self.status,

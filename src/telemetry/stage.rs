@@ -13,6 +13,8 @@ pub enum Stage {
     Admit,
     /// What is called is found.
     Find,
+    /// It is its turn, by the rates.
+    Pace,
     /// The headers are cleaned and ours are added.
     Prepare,
     /// What the policy names is sealed.
@@ -42,13 +44,18 @@ pub enum Stage {
 }
 
 /// Every stage, in order, with its name and what happens in it.
-pub const STAGES: [(Stage, &str, &str); 15] = [
+pub const STAGES: [(Stage, &str, &str); 16] = [
     (
         Stage::Admit,
         "admit",
         "framing, host, origin and limits are checked at the front door",
     ),
     (Stage::Find, "find", "what is called is found"),
+    (
+        Stage::Pace,
+        "pace",
+        "the rates let it go; it waits for its turn where it must",
+    ),
     (
         Stage::Prepare,
         "prepare",
@@ -101,9 +108,10 @@ pub const STAGES: [(Stage, &str, &str); 15] = [
 ];
 
 /// The stages of a call, in order.
-pub const OF_CALL: [Stage; 10] = [
+pub const OF_CALL: [Stage; 11] = [
     Stage::Admit,
     Stage::Find,
+    Stage::Pace,
     Stage::Prepare,
     Stage::Seal,
     Stage::Token,

@@ -141,3 +141,46 @@ fn a_cap_limits_something_and_a_list_lasts_for_a_time() {
         hold_policies(&[(name, FAMILY, &format!("{FAMILY}{text}"))]);
     }
 }
+
+#[test]
+fn a_rate_says_what_it_counts_and_how_often() {
+    let rate = |rate: &str| format!("rates:\n  platform: {{ source: assumed, {rate} }}\n");
+    for (name, text) in [
+        ("rate_of_nothing", rate("limits: [{ max: 1, per: 1s }]")),
+        ("rate_without_a_limit", rate("calls: [\"*\"]")),
+        (
+            "rate_of_both",
+            rate("calls: [\"*\"], pushes: [\"*\"], in_flight_max: 4"),
+        ),
+        (
+            "rate_of_an_unknown_part",
+            rate("calls: [\"*\"], per: [acount], in_flight_max: 4"),
+        ),
+        (
+            "rate_of_a_body",
+            rate("calls: [\"*\"], per: [$.body.id], in_flight_max: 4"),
+        ),
+        (
+            "rate_of_calls_by_route",
+            rate("calls: [\"*\"], per: [route], in_flight_max: 4"),
+        ),
+        (
+            "rate_of_pushes_by_caller",
+            rate("pushes: [\"*\"], per: [caller], in_flight_max: 4"),
+        ),
+        (
+            "rate_without_a_time",
+            rate("calls: [\"*\"], limits: [{ max: 1 }]"),
+        ),
+        (
+            "rate_with_a_star_within",
+            rate("calls: [\"a*b\"], limits: [{ max: 1, per: 1s }]"),
+        ),
+        (
+            "campaign_share_too_large",
+            "campaign: { share_percent: 95 }\n".to_owned(),
+        ),
+    ] {
+        hold_policies(&[(name, FAMILY, &format!("{FAMILY}{text}"))]);
+    }
+}

@@ -18,6 +18,7 @@ mod door;
 mod failures;
 mod inbound;
 mod lifecycle;
+mod pace;
 mod places;
 mod receiver;
 mod sealing;

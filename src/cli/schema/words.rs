@@ -15,6 +15,8 @@ pub(super) const POLICY: &[Shape] = &[
             ("sealings", "{sealing}", "How messages are encrypted."),
             ("proofs", "{proof}", "How the sender of a push is proven."),
             ("calling_hours", "{hours}", "When calling is allowed."),
+            ("rates", "{rate}", "How often calls and pushes may come."),
+            ("campaign", "campaign", "Which calls are of a campaign."),
             (
                 "caps",
                 "{cap}",
@@ -112,6 +114,35 @@ pub(super) const POLICY: &[Shape] = &[
         keys: &[
             ("zones", "[text]!", "Its time zones."),
             ("open", "{any}", "Its hours, by day."),
+        ],
+    },
+    Shape {
+        name: "rate",
+        keys: &[
+            ("source", "=documented|observed|assumed!", SURE),
+            ("note", "text", "A remark."),
+            ("calls", "[text]", "Operations that it counts."),
+            ("pushes", "[text]", "Routes and callbacks that it counts."),
+            ("per", "[text]", "What has a count of its own."),
+            ("limits", "[rate_limit]", "How often; all of them hold."),
+            ("in_flight_max", "number", "How many may be under way."),
+            ("waiting_max", "number", "How many of each class may wait."),
+        ],
+    },
+    Shape {
+        name: "rate_limit",
+        keys: &[
+            ("max", "number!", "How many."),
+            ("per", "duration!", "Within which time."),
+            ("burst", "number", "How many of them may come at once."),
+        ],
+    },
+    Shape {
+        name: "campaign",
+        keys: &[
+            ("share_percent", "number", "What they get at least."),
+            ("calls", "[text]", "Operations that are of a campaign."),
+            ("callers", "[text]", "Applications that are."),
         ],
     },
     Shape {

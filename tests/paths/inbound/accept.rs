@@ -150,3 +150,36 @@ async fn what_cannot_be_read_is_not_stored() {
     let of_route = counted.as_object().unwrap().values().next().unwrap();
     assert_eq!(of_route["push_malformed"], 4, "{counted}");
 }
+
+#[tokio::test]
+async fn pushes_over_their_rate_come_again_later_and_only_proved_ones_count() {
+    let app = Receiver::start().await;
+    let folder = crate::pace::folder(
+        "rates: { calls_back: { source: assumed, pushes: [\"workflow.*\"], per: [route], limits: [{ max: 2, per: 10m, burst: 2 }] } }",
+    );
+    let more = "policies: policies\n";
+    let bridge = Bridge::in_folder(folder, &receiver("app", &app, ""), "", more).await;
+    let wrong = "/callback/wrong/workflow/call-finished";
+    for _ in 0..4 {
+        assert_eq!(bridge.public.post(wrong, BODY).await.status, 403);
+    }
+    for call in ["a", "b"] {
+        let body = BODY.replace("call-1", call);
+        assert_eq!(bridge.public.post(CALL, &body).await.status, 200);
+    }
+    let refused = bridge.public.post(CALL, BODY).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (429, "over_quota")
+    );
+    assert_eq!(refused.json()["outcome"], "not_stored");
+    assert_eq!(refused.header("ratelimit"), "\"calls_back\";r=0;t=300");
+    assert_eq!(bridge.listed("").await.len(), 2);
+    let counted = bridge.stage.admin().get("/pushes").await.json();
+    assert!(counted.to_string().contains("over_quota"), "{counted}");
+    assert_eq!(
+        bridge.public.post(LIST, BODY).await.status,
+        200,
+        "another route"
+    );
+}

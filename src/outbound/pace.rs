@@ -1,0 +1,163 @@
+//! A call's turn: what its caller asks for, and what the rates allow.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::time::Instant;
+
+use super::Outbound;
+use super::find::Destination;
+use crate::error::Failure;
+use crate::limit::{Admitted, Counting};
+use crate::message::header;
+use crate::policy::{CLASSES, Class};
+use crate::telemetry::Record;
+
+/// A call whose turn it is.
+pub(super) struct Paced {
+    /// While it is held, the call counts as under way.
+    pub(super) admitted: Admitted,
+    /// How long the call may still take.
+    pub(super) left: Duration,
+}
+
+impl Outbound {
+    /// Waits for the call's turn. What its caller asks for is read here, before our control fields
+    /// are taken out.
+    pub(super) async fn pace(
+        &self,
+        destination: &Destination<'_>,
+        head: &Parts,
+        record: &Record,
+    ) -> Result<Paced, Failure> {
+        let begun = Instant::now();
+        let asked = timeout(&head.headers)?.unwrap_or(self.limits.deadline);
+        let allowed = asked.min(self.limits.deadline);
+        let operation = record.operation.as_deref();
+        let caller = record.caller.as_deref();
+        let class = match class(&head.headers)? {
+            Some(class) => class,
+            None => self.policies.campaign.class(operation, caller),
+        };
+        let counting = Counting {
+            account: destination.account.name(),
+            family: &destination.family.name,
+            operation,
+            caller: caller.unwrap_or_default(),
+            route: None,
+            partner: "",
+            headers: &head.headers,
+            query: head.uri.query().unwrap_or_default(),
+        };
+        // A turn that leaves no time for the call would be lost.
+        let waits = allowed.saturating_sub(OF_CALL.min(allowed / 4));
+        let admitted = self.quotas.admit(&counting, class, begun + waits).await;
+        Ok(Paced {
+            admitted: admitted.map_err(Failure::OverQuota)?,
+            left: allowed.saturating_sub(begun.elapsed()),
+        })
+    }
+}
+
+/// Tells the rates of a reply that refuses a call as one too many.
+pub(super) fn learn(admitted: &Admitted, status: StatusCode, headers: &HeaderMap) {
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        return;
+    }
+    let asked = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let seconds = asked.and_then(|text| text.trim().parse().ok());
+    admitted.pause(seconds.map_or(PAUSE, Duration::from_secs));
+}
+
+/// Puts in what is left of the rates.
+pub(super) fn tell(admitted: &Admitted, headers: &mut HeaderMap) {
+    let (mut policies, mut left_over) = (String::new(), String::new());
+    for (rate, left) in admitted.left() {
+        for text in [&mut policies, &mut left_over] {
+            if !text.is_empty() {
+                text.push_str(", ");
+            }
+        }
+        let (name, limit) = (&rate.name, left.limit);
+        let window = limit.per.as_secs().max(1);
+        let _infallible = write!(policies, "\"{name}\";q={};w={window}", limit.max);
+        let _infallible = write!(left_over, "\"{name}\";r={}", left.count);
+    }
+    for (name, text) in [
+        (header::RATE_LIMIT_POLICY, policies),
+        (header::RATE_LIMIT, left_over),
+    ] {
+        if let Some(value) = HeaderValue::try_from(text)
+            .ok()
+            .filter(|value| !value.is_empty())
+        {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn class(headers: &HeaderMap) -> Result<Option<Class>, Failure> {
+    let Some(text) = text(headers, &header::PRIORITY, CLASS_EXPECTED)? else {
+        return Ok(None);
+    };
+    let known = CLASSES
+        .iter()
+        .find(|(word, _)| word.eq_ignore_ascii_case(text));
+    let (_, class) = known.ok_or(Failure::Control {
+        header: header::PRIORITY,
+        expected: CLASS_EXPECTED,
+    })?;
+    Ok(Some(*class))
+}
+
+/// `2s`, `500ms`, `1m`, or seconds.
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
+    let Some(text) = text(headers, &header::TIMEOUT, TIMEOUT_EXPECTED)? else {
+        return Ok(None);
+    };
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.strip_prefix(digits).unwrap_or_default();
+    let number = digits.parse::<u32>().ok().filter(|number| *number > 0);
+    let read = match (number, unit) {
+        (Some(number), "ms") => Some(Duration::from_millis(u64::from(number))),
+        (Some(number), "s" | "") => Some(Duration::from_secs(u64::from(number))),
+        (Some(number), "m") => Some(Duration::from_mins(u64::from(number))),
+        _ => None,
+    };
+    match read {
+        Some(read) => Ok(Some(read)),
+        None => Err(Failure::Control {
+            header: header::TIMEOUT,
+            expected: TIMEOUT_EXPECTED,
+        }),
+    }
+}
+
+fn text<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+    expected: &'static str,
+) -> Result<Option<&'h str>, Failure> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .map(|text| Some(text.trim()))
+        .map_err(|_| Failure::Control {
+            header: name.clone(),
+            expected,
+        })
+}
+
+const CLASS_EXPECTED: &str = "write `interactive` or `campaign`";
+const TIMEOUT_EXPECTED: &str = "write how long the call may take, such as `2s` or `500ms`";
+/// What of its time a call has for itself at least, or else a quarter of it.
+const OF_CALL: Duration = Duration::from_secs(1);
+/// How long nothing is sent where the platform does not say it.
+const PAUSE: Duration = Duration::from_secs(1);
