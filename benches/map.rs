@@ -29,6 +29,10 @@ const LEAD: &str = "key=k&lead_mode=1&promo_code=77&sub_id=A-12&datetime_stamp=2
     4+Example+Plaza&phone=4045550139&state=GA&zip=30303&employment_type=3&income=54000&credit_rating=4&\
     dob=1988-02-29&debt_amount=18500";
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // `cargo test --all-targets` runs benches too: there is nothing to find out then.
     if !std::env::args().any(|argument| argument == "--bench") {

@@ -204,7 +204,10 @@ impl Inbound {
         reading: &mut Reading<'_>,
         seen: &mut BTreeSet<Ask>,
     ) -> Result<Result<Planned, Halt>, Failure> {
-        let before = reading.document.clone();
+        // Only what has limits or items asks the store, and is planned again.
+        let flow = &reading.running.flow;
+        let may_ask = flow.items.is_some() || !flow.limits.is_empty();
+        let before = may_ask.then(|| reading.document.clone());
         let planned = reading.plan(seen);
         let Ok(Planned::Goes(plan)) = &planned else {
             return Ok(planned);
@@ -215,9 +218,9 @@ impl Inbound {
         let is_repeat = of_push.is_some_and(|claim| yes.contains(&claim.ask()));
         let before_len = seen.len();
         seen.extend(yes);
-        if is_repeat || seen.len() == before_len {
+        let Some(before) = before.filter(|_| !is_repeat && seen.len() > before_len) else {
             return Ok(planned);
-        }
+        };
         reading.document = before;
         Ok(reading.plan(seen))
     }

@@ -7,7 +7,7 @@ use super::expr::{Expr, Halt, Means};
 use super::function::Tables;
 use super::path::{Fuel, compare_numbers};
 use super::pattern::Pattern;
-use super::scalar::as_text;
+use super::scalar::text_of;
 use crate::yaml::{Fault, Faults, Node, Read as _, Value, meant};
 
 /// Something that holds or does not.
@@ -82,12 +82,14 @@ impl Condition {
                 false
             }
             Self::Not(one) => !one.holds(means, fuel)?,
-            Self::Equal(one, two) => match (one.value(means, fuel)?, two.value(means, fuel)?) {
+            Self::Equal(one, two) => match (one.look(means, fuel)?, two.look(means, fuel)?) {
                 (Some(one), Some(two)) => same(&one, &two),
                 _ => false,
             },
-            Self::In(one, list) => match (one.value(means, fuel)?, list.value(means, fuel)?) {
-                (Some(one), Some(Json::Array(list))) => list.iter().any(|item| same(&one, item)),
+            Self::In(one, list) => match (one.look(means, fuel)?, list.look(means, fuel)?) {
+                (Some(one), Some(list)) => list
+                    .as_array()
+                    .is_some_and(|list| list.iter().any(|item| same(&one, item))),
                 _ => false,
             },
             Self::AtLeast(one, two) => {
@@ -96,9 +98,10 @@ impl Condition {
             Self::Below(one, two) => {
                 order(one, two, means, fuel)?.is_some_and(std::cmp::Ordering::is_lt)
             }
-            Self::IsList(one) => matches!(one.value(means, fuel)?, Some(Json::Array(_))),
+            Self::IsList(one) => one.look(means, fuel)?.is_some_and(|value| value.is_array()),
             Self::Matches(one, pattern) => {
-                let text = one.value(means, fuel)?.as_ref().and_then(as_text);
+                let value = one.look(means, fuel)?;
+                let text = value.as_deref().and_then(text_of);
                 text.is_some_and(|text| pattern.fits(&text))
             }
         })
@@ -158,7 +161,7 @@ impl Condition {
 
 /// Scalars are the same where their texts are; how long that takes tells nothing of a secret.
 fn same(one: &Json, two: &Json) -> bool {
-    match (as_text(one), as_text(two)) {
+    match (text_of(one), text_of(two)) {
         (Some(one), Some(two)) => one.as_bytes().ct_eq(two.as_bytes()).into(),
         (None, None) => one == two,
         _ => false,
@@ -171,8 +174,9 @@ fn order(
     means: &Means<'_>,
     fuel: &mut Fuel,
 ) -> Result<Option<std::cmp::Ordering>, Halt> {
-    let one = one.value(means, fuel)?.as_ref().and_then(as_text);
-    let two = two.value(means, fuel)?.as_ref().and_then(as_text);
+    let (one, two) = (one.look(means, fuel)?, two.look(means, fuel)?);
+    let one = one.as_deref().and_then(text_of);
+    let two = two.as_deref().and_then(text_of);
     Ok(one
         .zip(two)
         .and_then(|(one, two)| compare_numbers(one.trim(), two.trim())))

@@ -2,6 +2,7 @@
 
 mod read;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -127,6 +128,20 @@ impl Expr {
         Ok(given.filter(|value| !value.is_null()))
     }
 
+    /// What it gives, looked at where it stands, if it stands somewhere.
+    pub fn look<'v>(
+        &'v self,
+        means: &Means<'v>,
+        fuel: &mut Fuel,
+    ) -> Result<Option<Cow<'v, Value>>, Halt> {
+        let found = match self {
+            Self::Literal(value) => Some(value),
+            Self::Select(path) => path.first(means.document, fuel)?,
+            other => return Ok(other.value(means, fuel)?.map(Cow::Owned)),
+        };
+        Ok(found.filter(|value| !value.is_null()).map(Cow::Borrowed))
+    }
+
     /// Hands over every expression in it, itself first.
     pub fn walk<'e>(&'e self, told: &mut dyn FnMut(&'e Expr)) {
         told(self);
@@ -154,10 +169,8 @@ impl Expr {
 
     /// Whether it gives something that is neither empty nor `false`.
     pub fn is_given(&self, means: &Means<'_>, fuel: &mut Fuel) -> Result<bool, Halt> {
-        if let Self::Select(path) = self {
-            return Ok(path.first(means.document, fuel)?.is_some_and(is_given));
-        }
-        Ok(self.value(means, fuel)?.as_ref().is_some_and(is_given))
+        let found = self.look(means, fuel)?;
+        Ok(found.is_some_and(|value| is_given(&value)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! A text with values in it: `lead-{$.body.id}`.
 
+use std::borrow::Cow;
+
 use super::path::{Fuel, Path, PathFault};
-use super::scalar::as_text;
+use super::scalar::text_of;
 use super::{Document, Halt};
 
 /// A text with places for values.
@@ -67,7 +69,7 @@ impl Template {
     pub fn fill_url(&self, document: &Document, fuel: &mut Fuel) -> Result<Option<String>, Halt> {
         self.fill_with(document, fuel, |text, at| match at {
             0 => text,
-            _ => super::function::url_encode(&text),
+            _ => Cow::Owned(super::function::url_encode(&text)),
         })
     }
 
@@ -75,14 +77,14 @@ impl Template {
         &self,
         document: &Document,
         fuel: &mut Fuel,
-        put: impl Fn(String, usize) -> String,
+        put: impl for<'t> Fn(Cow<'t, str>, usize) -> Cow<'t, str>,
     ) -> Result<Option<String>, Halt> {
         let mut filled = String::new();
         for (at, part) in self.parts.iter().enumerate() {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Place(path) => {
-                    let value = path.first(document, fuel)?.and_then(as_text);
+                    let value = path.first(document, fuel)?.and_then(text_of);
                     let Some(value) = value else {
                         return Ok(None);
                     };

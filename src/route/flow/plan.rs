@@ -89,7 +89,8 @@ impl Planner<'_> {
     /// Makes values, checks them, and says what is to be done. The document is left with what
     /// answers and steps look at.
     pub fn plan(&self, document: &mut Document, fuel: &mut Fuel) -> Result<Planned, Halt> {
-        document.put("vars", Value::Object(Map::new()));
+        let vars = Map::with_capacity(self.flow.vars.len());
+        document.put("vars", Value::Object(vars));
         self.make_vars(&self.flow.vars, document, fuel)?;
         if let Checked::Failed(mut ended, faults) = self.check(&self.flow.checks, document, fuel)? {
             tell(document, ended.reason.as_deref(), faults);
