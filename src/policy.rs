@@ -1,10 +1,11 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
 //! is had, which family an operation belongs to, how messages are sealed, how senders are proven,
-//! when people may be called.
+//! when people may be called, what is cached.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
 
+mod cache;
 mod family;
 mod hours;
 mod login;
@@ -15,6 +16,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use cache::{Caching, Part};
 pub use family::{Family, FamilyLogin, FamilyUpstream};
 pub use hours::{Hours, Opening};
 pub(crate) use login::authorization_scheme;
@@ -25,6 +27,7 @@ pub(crate) use sealing::read_choice as read_sealing;
 pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};
 
+use crate::crypto::sha256;
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Source, Value, parse};
 
 /// How sure a fact of the platform is.
@@ -105,6 +108,10 @@ pub struct Policies {
     pub proofs: Named<Proof>,
     /// The calling hours by name.
     pub hours: Named<Hours>,
+    /// The cache policies by name.
+    pub caches: Named<Caching>,
+    /// A digest of the files, so that what was made by other policies can be told apart.
+    pub digest: [u8; 32],
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -135,6 +142,7 @@ impl Policies {
         let proofs = Named::read(&sections.proofs, ("proof", partial), faults, proof::read);
         let hours = (&sections.hours, ("set of calling hours", partial));
         let hours = Named::read(hours.0, hours.1, faults, Hours::read);
+        let caches = Named::read(&sections.caches, ("cache", partial), faults, Caching::read);
         let read =
             |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
         let logins = Named::read(&sections.logins, ("login", partial), faults, read);
@@ -156,6 +164,8 @@ impl Policies {
             sealings,
             proofs,
             hours,
+            caches,
+            digest: digest(sources),
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -188,6 +198,11 @@ impl Policies {
     }
 }
 
+fn digest(sources: &[Arc<Source>]) -> [u8; 32] {
+    let of_each = sources.iter().map(|source| sha256(source.text.as_bytes()));
+    sha256(&of_each.collect::<Vec<_>>().concat())
+}
+
 /// The named nodes of each kind, over all files.
 #[derive(Default)]
 struct Sections {
@@ -196,6 +211,7 @@ struct Sections {
     sealings: Vec<(Node, Node)>,
     proofs: Vec<(Node, Node)>,
     hours: Vec<(Node, Node)>,
+    caches: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -214,6 +230,7 @@ impl Sections {
             ("sealings", &mut self.sealings),
             ("proofs", &mut self.proofs),
             ("calling_hours", &mut self.hours),
+            ("caches", &mut self.caches),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {
