@@ -20,7 +20,7 @@ use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::inbound::{self, Inbound};
-use crate::outbound::{self, Account, Outbound};
+use crate::outbound::{self, Account, Caches, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
 use crate::store::{Journal, OpenFault};
 
@@ -264,6 +264,7 @@ fn build(
         default_account,
         credentials,
         limits,
+        cache,
         ..
     } = config;
     let accounts = accounts
@@ -278,12 +279,20 @@ fn build(
             (name, account)
         })
         .collect();
+    // What is kept stays through a reload, as long as there is room for as much.
+    let caches = cache.map(
+        |options| match before.and_then(|before| before.caches.as_ref()) {
+            Some(known) if *known.cache.options() == options => Arc::clone(known),
+            _ => Arc::new(Caches::in_memory(options, background.clone())),
+        },
+    );
     Outbound {
         accounts,
         default_account,
         catalogue,
         policies,
         credentials,
+        caches,
         limits,
         clock: clock.clone(),
     }

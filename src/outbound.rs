@@ -3,9 +3,10 @@
 //! [`Outbound::call`] is the whole path; read it from top to bottom. Its steps carry the names of
 //! [`crate::telemetry::STAGES`], as `docs/life-of-a-call.md` does.
 //!
-//! Absent here: quotas, caching and retries, and any body that nothing has to read.
+//! Absent here: quotas and retries, and any body that nothing has to read.
 
 mod account;
+mod cached;
 mod find;
 mod open;
 mod prepare;
@@ -26,11 +27,13 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 pub use account::{Account, AccountHealth, AccountOptions, OtherOptions};
+pub use cached::Caches;
 
 use crate::clock::Clock;
 use crate::error::Failure;
 use crate::message::{Body, Peer};
 use crate::outbound::account::Way;
+use crate::outbound::cached::Asked;
 use crate::outbound::find::Destination;
 use crate::outbound::repeat::Repeatable;
 use crate::outbound::reply::Judged;
@@ -65,6 +68,8 @@ pub enum Credentials {
     Drop,
     /// The call is refused.
     Refuse,
+    /// They go on where the family has no login; else they are taken out.
+    Pass,
 }
 
 /// The limits of a call.
@@ -92,6 +97,8 @@ pub struct Outbound {
     pub policies: Arc<Policies>,
     /// What a caller's own credentials lead to.
     pub credentials: Credentials,
+    /// What is kept of replies; `None` where nothing is.
+    pub caches: Option<Arc<Caches>>,
     /// The limits.
     pub limits: Limits,
     /// The wall clock, for keys that are valid for a time.
@@ -101,28 +108,49 @@ pub struct Outbound {
 impl Outbound {
     /// Carries one call to the platform and its reply back.
     pub async fn call(
-        &self,
+        self: &Arc<Self>,
         request: Request<Body>,
         record: &mut Record,
     ) -> Result<Response<Body>, Failure> {
         let (mut head, body) = request.into_parts();
 
         // find: before anything is changed, so that a refusal names what the caller wrote.
+        let destination = self.find(&head, record)?;
+        record.timing.mark(Stage::Find);
+
+        // prepare: hop-by-hop and private headers go before ours come, or a caller could name
+        // ours in `Connection` and have them removed.
+        let Destination { family, way, .. } = &destination;
+        prepare::clean(&mut head.headers, self.credentials, family)?;
+        prepare::dress(&mut head, family, way.headers, &record.id);
+        let written = std::mem::replace(&mut head.uri, destination.target.clone());
+        record.timing.mark(Stage::Prepare);
+
+        // cache: before anything is spent on the call, since a reply that is kept needs neither a
+        // seal nor a token. Where none is, the call goes on with `fetch`.
+        let asked = Asked {
+            destination,
+            written,
+            head,
+            body,
+        };
+        cached::answer(self, asked, record).await
+    }
+
+    /// Carries a call that no kept reply answers to the platform and its reply back.
+    async fn fetch(
+        &self,
+        destination: Destination<'_>,
+        (mut head, body): (Parts, Body),
+        record: &mut Record,
+    ) -> Result<Response<Body>, Failure> {
         let Destination {
             account,
             family,
             way,
             sealer,
-            target,
-        } = self.find(&head, record)?;
-        record.timing.mark(Stage::Find);
-
-        // prepare: hop-by-hop and private headers go before ours come, or a caller could name
-        // ours in `Connection` and have them removed.
-        prepare::clean(&mut head.headers, self.credentials)?;
-        prepare::dress(&mut head, family, way.headers, &record.id);
-        head.uri = target;
-        record.timing.mark(Stage::Prepare);
+            ..
+        } = destination;
 
         // seal: once for all attempts, and before the length is told, which is that of the sealed
         // body. Nothing goes out as long as what comes back could not be opened.

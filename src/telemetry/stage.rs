@@ -15,6 +15,8 @@ pub enum Stage {
     Find,
     /// The headers are cleaned and ours are added.
     Prepare,
+    /// A kept reply is looked for.
+    Cache,
     /// What the policy names is sealed.
     Seal,
     /// The body is here.
@@ -42,7 +44,7 @@ pub enum Stage {
 }
 
 /// Every stage, in order, with its name and what happens in it.
-pub const STAGES: [(Stage, &str, &str); 15] = [
+pub const STAGES: [(Stage, &str, &str); 16] = [
     (
         Stage::Admit,
         "admit",
@@ -54,6 +56,7 @@ pub const STAGES: [(Stage, &str, &str); 15] = [
         "prepare",
         "hop-by-hop and private headers go, the family's headers come",
     ),
+    (Stage::Cache, "cache", "a reply that is kept is looked for"),
     (Stage::Seal, "seal", "what the policy names is sealed"),
     (Stage::Read, "read", "the body is here"),
     (Stage::Prove, "prove", "the push is its sender's"),
@@ -101,10 +104,11 @@ pub const STAGES: [(Stage, &str, &str); 15] = [
 ];
 
 /// The stages of a call, in order.
-pub const OF_CALL: [Stage; 10] = [
+pub const OF_CALL: [Stage; 11] = [
     Stage::Admit,
     Stage::Find,
     Stage::Prepare,
+    Stage::Cache,
     Stage::Seal,
     Stage::Token,
     Stage::Connect,
