@@ -15,6 +15,7 @@ mod serve;
 mod told;
 mod wish;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,23 +58,28 @@ pub trait Store: Send + Sync {
 pub struct Cache {
     options: Options,
     store: Box<dyn Store>,
-    epochs: Mutex<Epochs>,
+    epochs: Arc<Mutex<Epochs>>,
     counts: Counts,
 }
 
 /// A fetch that is under way: what it brings is kept only if nothing was made invalid meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 #[must_use]
-pub struct Ticket {
+pub struct Ticket(Arc<UnderWay>);
+
+struct UnderWay {
+    epochs: Arc<Mutex<Epochs>>,
+    key: Key,
     purges: u64,
     changes: u64,
 }
 
-/// How often something was made invalid. Keys share counters: what is kept out in vain is fetched
-/// once more.
+/// How often something was made invalid.
+#[derive(Default)]
 struct Epochs {
     purges: u64,
-    changes: [u64; SLOTS],
+    /// By the keys that are being fetched: how many fetches there are, and how many changes.
+    fetched: HashMap<Key, (usize, u64)>,
 }
 
 /// How often what happened, since the start.
@@ -108,10 +114,7 @@ impl Cache {
         Self {
             options,
             store: Box::new(Memory::new(options.bytes_max)),
-            epochs: Mutex::new(Epochs {
-                purges: 0,
-                changes: [0; SLOTS],
-            }),
+            epochs: Arc::default(),
             counts: Counts::default(),
         }
     }
@@ -128,18 +131,27 @@ impl Cache {
 
     /// Begins a fetch for a key.
     pub fn ticket(&self, key: &Key) -> Ticket {
-        self.epochs().of(key)
+        let mut epochs = self.epochs();
+        let purges = epochs.purges;
+        let (fetches, changes) = epochs.fetched.entry(key.clone()).or_default();
+        *fetches += 1;
+        Ticket(Arc::new(UnderWay {
+            epochs: Arc::clone(&self.epochs),
+            key: key.clone(),
+            purges,
+            changes: *changes,
+        }))
     }
 
     /// Keeps an entry, unless something that concerns it was made invalid since its fetch began.
-    pub fn keep(&self, key: &Key, ticket: Ticket, entry: Arc<Entry>) {
+    pub fn keep(&self, key: &Key, ticket: &Ticket, entry: Arc<Entry>) {
         if entry.body.len() > self.options.entry_bytes_max {
             return;
         }
         // Under the lock, so that an invalidation comes either before, and keeps the entry out, or
         // after, and finds it.
         let epochs = self.epochs();
-        if epochs.of(key) == ticket {
+        if ticket.is_good(&epochs) {
             let before = self.store.get(key);
             let group = Group::with(before.as_deref(), entry);
             self.store.put(key, Arc::new(group));
@@ -149,9 +161,9 @@ impl Cache {
 
     /// Notes until when replies under a key are not waited for by others, since none of them can
     /// be kept.
-    pub fn pass(&self, key: &Key, ticket: Ticket, until_ms: i64) {
+    pub fn pass(&self, key: &Key, ticket: &Ticket, until_ms: i64) {
         let epochs = self.epochs();
-        if epochs.of(key) == ticket {
+        if ticket.is_good(&epochs) {
             let before = self.store.get(key);
             let group = Group::passing(before.as_deref(), until_ms);
             self.store.put(key, Arc::new(group));
@@ -161,7 +173,7 @@ impl Cache {
     /// Drops what stands under a key, and keeps out what is being fetched for it.
     pub fn invalidate(&self, key: &Key) {
         let mut epochs = self.epochs();
-        if let Some(changes) = epochs.changes.get_mut(key.slot(SLOTS)) {
+        if let Some((_, changes)) = epochs.fetched.get_mut(key) {
             *changes += 1;
         }
         self.store.remove(key);
@@ -211,13 +223,28 @@ impl Cache {
     }
 }
 
-impl Epochs {
-    fn of(&self, key: &Key) -> Ticket {
-        Ticket {
-            purges: self.purges,
-            changes: self.changes.get(key.slot(SLOTS)).copied().unwrap_or(0),
-        }
+impl Ticket {
+    /// Whether nothing was made invalid since it was given.
+    fn is_good(&self, epochs: &Epochs) -> bool {
+        let UnderWay {
+            key,
+            purges,
+            changes,
+            ..
+        } = &*self.0;
+        let now = epochs.fetched.get(key).map(|(_, changes)| *changes);
+        epochs.purges == *purges && now == Some(*changes)
     }
 }
 
-const SLOTS: usize = 1024;
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((fetches, _)) = epochs.fetched.get_mut(&self.key) {
+            *fetches -= 1;
+            if *fetches == 0 {
+                epochs.fetched.remove(&self.key);
+            }
+        }
+    }
+}

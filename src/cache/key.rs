@@ -1,6 +1,5 @@
 //! The key of an entry: all that tells one call from another, none of it hashed away.
 
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -124,12 +123,6 @@ impl Key {
     /// Whether it is empty, which none is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Which of so many slots it falls into.
-    pub(super) fn slot(&self, slots: usize) -> usize {
-        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(self);
-        usize::try_from(hash % u64::try_from(slots).unwrap_or(1)).unwrap_or(0)
     }
 }
 

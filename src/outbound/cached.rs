@@ -255,6 +255,8 @@ fn refresh(outbound: &Arc<Outbound>, job: &Job, asked: &Asked<'_>, found: Option
         Body::Empty | Body::Stream(_) => Bytes::new(),
     };
     let mut head = asked.head.clone();
+    // Whoever called has its answer already.
+    head.extensions.clear();
     let account = asked.destination.account.name().to_owned();
     let (outbound, job, written) = (Arc::clone(outbound), job.clone(), asked.written.clone());
     let tasks = job.caches.tasks.clone();

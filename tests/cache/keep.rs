@@ -39,7 +39,7 @@ fn the_memory_is_bounded_whatever_the_keys() {
         let mut key = Builder::new(&[0; 32], "main", 1);
         key.part(&n.to_be_bytes());
         let key = key.build();
-        cache.keep(&key, cache.ticket(&key), entry(100));
+        cache.keep(&key, &cache.ticket(&key), entry(100));
         kept += usize::from(cache.get(&key).is_some());
         assert!(cache.stats().bytes <= options.bytes_max);
     }
@@ -51,7 +51,7 @@ fn the_memory_is_bounded_whatever_the_keys() {
     cache.each(&mut |_| counted += 1);
     assert!((1_000..10_000).contains(&counted), "{counted}");
     let key = Builder::new(&[0; 32], "main", 2).build();
-    cache.keep(&key, cache.ticket(&key), entry(65 << 10));
+    cache.keep(&key, &cache.ticket(&key), entry(65 << 10));
     assert!(cache.get(&key).is_none(), "it is larger than one may be");
     assert_eq!(
         cache.purge(None, Some("main")),

@@ -10,6 +10,7 @@
 mod flight;
 mod http;
 mod keep;
+mod platform;
 mod policy;
 mod purge;
 mod support;

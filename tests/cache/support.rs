@@ -214,6 +214,20 @@ impl Stage {
     ) -> Self {
         let clock = Clock::system();
         let origin = Origin::start(clock.clone(), answers).await;
+        Self::before(origin, clock, more).await
+    }
+
+    /// The same in front of an origin of the test's own, of which nothing is seen.
+    pub async fn in_front_of(address: SocketAddr, more: &str) -> Self {
+        let origin = Origin {
+            address,
+            seen: Arc::default(),
+            may: Arc::new(Semaphore::new(0)),
+        };
+        Self::before(origin, Clock::system(), more).await
+    }
+
+    async fn before(origin: Origin, clock: Clock, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         for (name, text) in [("policies", POLICIES), ("routes", ROUTES)] {
             std::fs::create_dir(folder.path().join(name)).unwrap();

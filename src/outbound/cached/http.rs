@@ -86,11 +86,11 @@ fn of_same_origin(base: &BaseUrl, target: &Uri, reference: &str) -> Option<Uri> 
 pub(super) fn confirmed(
     job: &Job,
     (head, confirmation): (&Parts, &Response<Body>),
-    moment: Moment,
+    moment: &Moment,
     mut fetch: Fetch,
     (stale, record): (&Entry, &mut Record),
 ) -> (Response<Body>, Told) {
-    let (_, now_ms, _) = moment;
+    let now_ms = moment.1;
     let entry = freshened(job, stale, confirmation.headers(), moment);
     let told = Told::Forward {
         why: fetch.why,
@@ -112,13 +112,13 @@ fn freshened(
     job: &Job,
     stale: &Entry,
     fresh: &HeaderMap,
-    moment: Moment,
+    moment: &Moment,
 ) -> Result<Arc<Entry>, Arc<Entry>> {
     let (_, now_ms, ticket) = moment;
     let mut reply = Response::new(Body::Empty);
     *reply.status_mut() = stale.status;
     *reply.headers_mut() = semantics::freshen(&stale.headers, fresh);
-    semantics::date(reply.headers_mut(), now_ms);
+    semantics::date(reply.headers_mut(), *now_ms);
     let life = job.life(&reply, moment);
     let headers = Entry::headers_of(
         reply.headers(),
@@ -140,7 +140,7 @@ fn freshened(
 pub(super) fn headed(
     job: &Job,
     (head, mut reply): (&Parts, Response<Body>),
-    moment: Moment,
+    moment: &Moment,
     fetch: &Fetch,
 ) -> (Response<Body>, Told) {
     let kept = job.caches.cache.get(&job.key);

@@ -10,8 +10,8 @@ use super::super::Outbound;
 use super::super::find::Destination;
 use super::{Asked, Caches, Landing, http, keep};
 use crate::cache::{
-    self, Builder, Directives, Entry, Forward, Group, Key, Lead, Life, Owner, Ticket, Told, Use,
-    Vary, Wish, semantics,
+    self, Builder, Directives, Entry, Forward, Group, Key, Lead, Life, Owner, Told, Use, Vary,
+    Wish, semantics,
 };
 use crate::clock::UnixMs;
 use crate::error::Failure;
@@ -167,7 +167,7 @@ impl Job {
         {
             return Ok(self.stand_in(outbound, (entry, &head), fetch, record));
         }
-        let moment = (asked_ms, now_ms, ticket);
+        let moment = &(asked_ms, now_ms, ticket);
         if asks && reply.status() == StatusCode::NOT_MODIFIED {
             let kept = fetch.stale.take();
             if let Some(kept) =
@@ -228,7 +228,7 @@ impl Job {
     pub(super) fn life(
         &self,
         reply: &Response<Body>,
-        (asked_ms, born_ms, _): (UnixMs, UnixMs, Ticket),
+        (asked_ms, born_ms, _): &keep::Moment,
     ) -> Option<Life> {
         let said = verdict(reply.headers());
         match &self.mode {
@@ -236,7 +236,7 @@ impl Job {
                 let is_yes = said == Some(Said::Yes.as_str());
                 let directives = Directives::read(reply.headers(), &CACHE_CONTROL);
                 let may = is_yes && !directives.has("no-store");
-                may.then(|| by_policy(policy, born_ms))
+                may.then(|| by_policy(policy, *born_ms))
             }
             Mode::Http { is_authorized } => {
                 // A no with a good status is one that only its envelope tells.
@@ -248,8 +248,8 @@ impl Job {
                     status: reply.status(),
                     headers: reply.headers(),
                     is_authorized: *is_authorized,
-                    asked_ms,
-                    born_ms,
+                    asked_ms: *asked_ms,
+                    born_ms: *born_ms,
                 };
                 semantics::life(&judged).filter(|_| !is_no)
             }

@@ -23,10 +23,11 @@ pub(super) type Moment = (UnixMs, UnixMs, Ticket);
 pub(super) fn keep(
     job: &Job,
     (head, mut reply): (&Parts, Response<Body>),
-    moment: Moment,
+    moment: &Moment,
     mut fetch: Fetch,
 ) -> (Response<Body>, Told) {
     let (_, born_ms, ticket) = moment;
+    let born_ms = *born_ms;
     let max = job.caches.cache.options().entry_bytes_max;
     let fits = reply
         .body()
@@ -53,7 +54,7 @@ pub(super) fn keep(
     semantics::date(reply.headers_mut(), born_ms);
     let keeping = Keeping {
         job: job.clone(),
-        ticket,
+        ticket: ticket.clone(),
         status: reply.status(),
         headers: kept_headers(job, reply.headers()),
         vary: vary.unwrap_or_default(),
@@ -131,7 +132,7 @@ impl Keeping {
         });
         if self.is_kept {
             let cache = &self.job.caches.cache;
-            cache.keep(&self.job.key, self.ticket, Arc::clone(&entry));
+            cache.keep(&self.job.key, &self.ticket, Arc::clone(&entry));
         }
         if let Some(lead) = self.lead {
             lead.land(Landing::Brought(entry));
