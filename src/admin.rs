@@ -1,5 +1,6 @@
 //! The admin listener: whether the process lives, whether it can serve, and what it owes.
 
+mod cache;
 mod deliveries;
 mod kept;
 mod suppressions;
@@ -66,6 +67,14 @@ impl Admin {
             let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
             let asked = (rest, head.uri.query().unwrap_or_default());
             return kept::answer(&inbound, asked).await;
+        }
+        if let Some(rest) = path.strip_prefix("/cache") {
+            let outbound = self.outbound.load_full();
+            return cache::answer(
+                &outbound,
+                method,
+                (rest, head.uri.query().unwrap_or_default()),
+            );
         }
         let reply = match path {
             "/" => text(INDEX),
@@ -206,4 +215,10 @@ const INDEX: &str = "pintle admin
   /pushes         how pushes ended since the start, by route: what was refused is counted here
   /kept           records of consent and recorded pushes; `pintle export` asks here
   /suppressions   lists of those who are left alone; `pintle suppress` asks here
+  /livez       the process answers
+  /readyz      calls can be served and pushes stored, with the state of each account and receiver
+  /deliveries  what is owed to receivers; `pintle queue` asks here
+  /cache       what is kept of replies; `pintle cache` asks here
+  /pushes      how pushes ended since the start, by route: what was refused is counted here
+  /kept        records of consent and recorded pushes; `pintle export` asks here
 ";

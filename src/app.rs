@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::inbound::{self, Inbound};
 use crate::limit::Quotas;
-use crate::outbound::{self, Account, Outbound};
+use crate::outbound::{self, Account, Caches, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
 use crate::store::{Journal, OpenFault};
 
@@ -265,6 +265,7 @@ fn build(
         default_account,
         credentials,
         limits,
+        cache,
         ..
     } = config;
     let accounts = accounts
@@ -281,6 +282,13 @@ fn build(
         .collect();
     let known = before.map(|before| before.quotas.as_ref());
     let quotas = Arc::new(Quotas::new(&policies, known, background));
+    // What is kept stays through a reload, as long as there is room for as much.
+    let caches = cache.map(
+        |options| match before.and_then(|before| before.caches.as_ref()) {
+            Some(known) if *known.cache.options() == options => Arc::clone(known),
+            _ => Arc::new(Caches::in_memory(options, background.clone())),
+        },
+    );
     Outbound {
         quotas,
         accounts,
@@ -288,6 +296,7 @@ fn build(
         catalogue,
         policies,
         credentials,
+        caches,
         limits,
         clock: clock.clone(),
     }

@@ -1,5 +1,6 @@
 //! The command line: the only place that prints.
 
+mod cache;
 mod check;
 mod demo;
 mod diff;
@@ -111,6 +112,10 @@ enum Command {
     #[command(after_help = "Examples:\n  pintle queue list --state buried\n  \
         pintle queue replay --state buried --route workflow.call_finished --yes")]
     Queue(queue::QueueArguments),
+    /// See and drop what a running gateway keeps of replies
+    #[command(after_help = "Examples:\n  pintle cache list\n  \
+        pintle cache purge --operation collection.robots --account main")]
+    Cache(cache::CacheArguments),
     /// Write what a running gateway keeps as JSON lines: recorded pushes, records of consent
     #[command(after_help = "Example:\n  pintle export recordings lendswift > lendswift.jsonl")]
     Export(export::ExportArguments),
@@ -231,6 +236,7 @@ async fn run(command: Command) -> ExitCode {
         Command::New(arguments) => new::run(&arguments),
         Command::Seal(arguments) => seal::seal(&arguments),
         Command::Open(arguments) => seal::open(&arguments),
+        Command::Cache(arguments) => cache::run(arguments).await,
         Command::Export(arguments) => export::run(arguments).await,
         Command::Suppress(arguments) => suppress::run(arguments).await,
         Command::Queue(arguments) => queue::run(arguments).await,

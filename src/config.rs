@@ -22,6 +22,7 @@ use std::time::Duration;
 pub use files::{Signature, embedded};
 pub use keyring::of_references as keyring;
 
+use crate::cache;
 use crate::delivery::TargetOptions;
 use crate::inbound::{Hooks, TrustedProxies};
 use crate::outbound::{self, AccountOptions, Credentials};
@@ -53,6 +54,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// The limits of a call.
     pub limits: outbound::Limits,
+    /// The limits of the cache; `None` where nothing is kept.
+    pub cache: Option<cache::Options>,
     /// How tokens are kept.
     pub pace: Pace,
     /// How long a drain may take.

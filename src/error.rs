@@ -110,6 +110,9 @@ pub enum Failure {
         /// The upstream.
         upstream: String,
     },
+    /// The call wants a kept reply, and there is none.
+    #[error("the call takes a kept reply only, and there is none")]
+    NotCached,
     /// There is no token.
     #[error("no token can be had")]
     Token(#[source] NoToken),

@@ -31,6 +31,8 @@ pub mod token;
 
 pub mod limit;
 
+pub mod cache;
+
 pub mod upstream;
 
 pub mod store;

@@ -3,9 +3,10 @@
 //! [`Outbound::call`] is the whole path; read it from top to bottom. Its steps carry the names of
 //! [`crate::telemetry::STAGES`], as `docs/life-of-a-call.md` does.
 //!
-//! Absent here: caching and retries, and any body that nothing has to read.
+//! Absent here: retries, and any body that nothing has to read.
 
 mod account;
+mod cached;
 mod find;
 mod open;
 mod pace;
@@ -27,12 +28,14 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 pub use account::{Account, AccountHealth, AccountOptions, OtherOptions};
+pub use cached::Caches;
 
 use crate::clock::Clock;
 use crate::error::Failure;
 use crate::limit::Quotas;
 use crate::message::{Body, Peer, header};
 use crate::outbound::account::Way;
+use crate::outbound::cached::Asked;
 use crate::outbound::find::Destination;
 use crate::outbound::repeat::Repeatable;
 use crate::outbound::reply::Judged;
@@ -67,6 +70,8 @@ pub enum Credentials {
     Drop,
     /// The call is refused.
     Refuse,
+    /// They go on where the family has no login; else they are taken out.
+    Pass,
 }
 
 /// The limits of a call.
@@ -94,6 +99,8 @@ pub struct Outbound {
     pub policies: Arc<Policies>,
     /// What a caller's own credentials lead to.
     pub credentials: Credentials,
+    /// What is kept of replies; `None` where nothing is.
+    pub caches: Option<Arc<Caches>>,
     /// The limits.
     pub limits: Limits,
     /// The rates at work.
@@ -105,7 +112,7 @@ pub struct Outbound {
 impl Outbound {
     /// Carries one call to the platform and its reply back.
     pub async fn call(
-        &self,
+        self: &Arc<Self>,
         request: Request<Body>,
         record: &mut Record,
     ) -> Result<Response<Body>, Failure> {
@@ -115,24 +122,43 @@ impl Outbound {
         let destination = self.find(&head, record)?;
         record.timing.mark(Stage::Find);
 
+        // prepare: hop-by-hop and private headers go before ours come, or a caller could name
+        // ours in `Connection` and have them removed.
+        let Destination { family, way, .. } = &destination;
+        prepare::clean(&mut head.headers, self.credentials, family)?;
+        prepare::dress(&mut head, family, way.headers, &record.id);
+        let written = std::mem::replace(&mut head.uri, destination.target.clone());
+        record.timing.mark(Stage::Prepare);
+
+        // cache: before anything is spent on the call, since a reply that is kept needs neither a
+        // seal nor a token. Where none is, the call goes on with `fetch`.
+        let asked = Asked {
+            destination,
+            written,
+            head,
+            body,
+        };
+        cached::answer(self, asked, record).await
+    }
+
+    /// Carries a call that no kept reply answers to the platform and its reply back.
+    async fn fetch(
+        &self,
+        destination: Destination<'_>,
+        (mut head, body): (Parts, Body),
+        record: &mut Record,
+    ) -> Result<Response<Body>, Failure> {
         // pace: before any work is done for it, and before its body is taken, which then waits where
         // it is.
         let paced = self.pace(&destination, &head, record).await?;
+        record.timing.mark(Stage::Pace);
         let Destination {
             account,
             family,
             way,
             sealer,
-            target,
+            ..
         } = destination;
-        record.timing.mark(Stage::Pace);
-
-        // prepare: hop-by-hop and private headers go before ours come, or a caller could name
-        // ours in `Connection` and have them removed.
-        prepare::clean(&mut head.headers, self.credentials)?;
-        prepare::dress(&mut head, family, way.headers, &record.id);
-        head.uri = target;
-        record.timing.mark(Stage::Prepare);
 
         // seal: once for all attempts, and before the length is told, which is that of the sealed
         // body. Nothing goes out as long as what comes back could not be opened.

@@ -1,10 +1,11 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
 //! is had, which family an operation belongs to, how messages are sealed, how senders are proven,
-//! when people may be called, how often, and who is left alone.
+//! when people may be called, how often, and who is left alone; what is cached.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
 
+mod cache;
 mod family;
 mod hours;
 mod limits;
@@ -17,6 +18,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+pub use cache::{Caching, KeyPart};
 pub use family::{Family, FamilyLogin, FamilyUpstream};
 pub use hours::{Hours, Opening};
 pub use limits::{Cap, Suppression};
@@ -29,6 +31,7 @@ pub(crate) use sealing::read_choice as read_sealing;
 pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};
 
+use crate::crypto::sha256;
 use crate::yaml::{Fault, Faults, Fields, Node, Read, Source, Value, parse};
 
 /// How sure a fact of the platform is.
@@ -117,6 +120,10 @@ pub struct Policies {
     pub rates: Named<Rate>,
     /// Which calls are of a campaign.
     pub campaign: Campaign,
+    /// The cache policies by name.
+    pub caches: Named<Caching>,
+    /// A digest of the files, so that what was made by other policies can be told apart.
+    pub digest: [u8; 32],
     /// What happens to paths outside the catalogue.
     pub unlisted: Unlisted,
 }
@@ -151,6 +158,7 @@ impl Policies {
         let caps = Named::read(&sections.caps, ("cap", partial), faults, Cap::read);
         let lists = (&sections.suppressions, ("suppression", partial));
         let suppressions = Named::read(lists.0, lists.1, faults, Suppression::read);
+        let caches = Named::read(&sections.caches, ("cache", partial), faults, Caching::read);
         let read =
             |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
         let logins = Named::read(&sections.logins, ("login", partial), faults, read);
@@ -176,6 +184,8 @@ impl Policies {
             suppressions,
             rates,
             campaign: sections.campaign.unwrap_or_default(),
+            caches,
+            digest: digest(sources),
             unlisted: sections.unlisted.unwrap_or(Unlisted::Pass),
         }
     }
@@ -208,6 +218,11 @@ impl Policies {
     }
 }
 
+fn digest(sources: &[Arc<Source>]) -> [u8; 32] {
+    let of_each = sources.iter().map(|source| sha256(source.text.as_bytes()));
+    sha256(&of_each.collect::<Vec<_>>().concat())
+}
+
 /// The named nodes of each kind, over all files.
 #[derive(Default)]
 struct Sections {
@@ -220,6 +235,7 @@ struct Sections {
     rates: Vec<(Node, Node)>,
     campaign: Option<Campaign>,
     suppressions: Vec<(Node, Node)>,
+    caches: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -241,6 +257,7 @@ impl Sections {
             ("caps", &mut self.caps),
             ("rates", &mut self.rates),
             ("suppressions", &mut self.suppressions),
+            ("caches", &mut self.caches),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {

@@ -7,6 +7,7 @@ mod body;
 mod connection;
 mod detect;
 mod door;
+mod early;
 pub mod gate;
 mod guard;
 mod listen;

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 pub use base::BaseUrl;
 pub use failure::SendFailure;
 
-use crate::message::Body;
+use crate::message::{Body, Interim};
 use crate::upstream::outgoing::{Outgoing, Progress};
 use crate::upstream::pool::{Lease, Pool};
 
@@ -148,6 +148,11 @@ impl Ready<'_> {
         let progress = Progress::new();
         let mut request = request.map(|body| Outgoing::new(body, Arc::clone(&progress)));
         request.headers_mut().insert(HOST, upstream.host.clone());
+        if let Some(interim) = request.extensions_mut().remove::<Interim>() {
+            hyper::ext::on_informational(&mut request, move |reply| {
+                interim.tell(reply.status(), reply.headers());
+            });
+        }
         loop {
             if lease.is_http2() {
                 *request.uri_mut() = target.clone();

@@ -82,8 +82,8 @@ impl Gateway {
         let why = why.into_iter().find_map(|name| told.get(name)?.as_str());
         Err(match status.as_u16() {
             404 => {
-                "there is nothing of that name, or the gateway takes no pushes: `public` is not in \
-                    its settings"
+                "there is nothing of that name, or the gateway's settings lack it: what it owes needs \
+                 `public`, what it keeps of replies needs `cache`"
                     .to_owned()
             }
             _ => format!("the gateway says {status}: {}", why.unwrap_or("no reason")),

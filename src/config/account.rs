@@ -57,6 +57,7 @@ pub(super) fn read(
     let open_failures_max = fields
         .optional::<usize>("open_failures_max")
         .and_then(|max| NonZeroU32::new(u32::try_from(max).ok()?));
+    let http_cache = read_http_cache(&mut fields);
     let others = fields
         .node("upstreams")
         .map(|node| read_others(node, policies, secrets));
@@ -79,6 +80,7 @@ pub(super) fn read(
             .filter_map(|(name, ring)| Some((name, ring?)))
             .collect(),
         open_failures_max: open_failures_max.unwrap_or(OPEN_FAILURES_MAX),
+        http_cache,
         others: others.unwrap_or_default(),
     })
 }
@@ -316,13 +318,27 @@ fn read_others(
         let headers = fields
             .node("headers")
             .map(|node| read_headers(node, secrets));
+        let http_cache = read_http_cache(&mut fields);
         fields.finish();
         if let Some(upstream) = upstream {
-            let headers = headers.unwrap_or_default();
-            all.insert(name.to_owned(), OtherOptions { upstream, headers });
+            let other = OtherOptions {
+                upstream,
+                http_cache,
+                headers: headers.unwrap_or_default(),
+            };
+            all.insert(name.to_owned(), other);
         }
     }
     all
+}
+
+/// Whether what an upstream says of caching is believed.
+fn read_http_cache(fields: &mut Fields<'_>) -> bool {
+    let faults = fields.faults();
+    let choices = [("off", false), ("shared", true)];
+    let node = fields.node("http_cache");
+    node.and_then(|node| choice(node, faults, &choices))
+        .unwrap_or(false)
 }
 
 fn read_headers(node: &Node, secrets: &mut Secrets<'_>) -> Vec<(HeaderName, Secret)> {

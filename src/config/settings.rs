@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::files::{embedded, read_folder};
 use super::secret::Secrets;
 use super::{Config, Log, account, inbound, listener};
+use crate::cache;
 use crate::outbound::{AccountOptions, Credentials, Limits};
 use crate::policy::{Policies, choice};
 use crate::route::Catalogue;
 use crate::server;
 use crate::token::Pace;
-use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, meant};
+use crate::yaml::{Bytes, Fault, Faults, Fields, Name, Node, Read, Source, Value, meant};
 
 /// Reads everything that hangs on a settings file.
 pub(super) fn read(
@@ -38,6 +39,7 @@ pub(super) fn read(
     let inbound = inbound::read(&mut fields, &catalogue, &mut secrets);
     let default_account = default_account(&mut fields, node);
     check_loops(node, &accounts, [&local, &admin], faults);
+    let cache = fields.node("cache").map(|node| cache(node, faults));
     let pace = fields.node("token").map_or(PACE, |node| pace(node, faults));
     let drain = fields.or("drain", Duration::from_secs(30));
     let log = log(fields.node("log"), faults);
@@ -50,6 +52,7 @@ pub(super) fn read(
         default_account: default_account?,
         credentials,
         limits,
+        cache,
         pace,
         drain,
         log,
@@ -89,7 +92,11 @@ fn local(node: Option<&Node>, secrets: &mut Secrets<'_>) -> (server::Options, Cr
             choice(
                 node,
                 faults,
-                &[("drop", Credentials::Drop), ("refuse", Credentials::Refuse)],
+                &[
+                    ("drop", Credentials::Drop),
+                    ("refuse", Credentials::Refuse),
+                    ("pass", Credentials::Pass),
+                ],
             )
         })
         .unwrap_or(Credentials::Drop);
@@ -226,6 +233,30 @@ fn check_loops(
     }
 }
 
+/// Reads the limits of the cache. An entry must fit into its share of the room.
+fn cache(node: &Node, faults: &Faults) -> cache::Options {
+    let mut fields = Fields::open_or_empty(Some(node), faults);
+    let options = cache::Options {
+        bytes_max: fields.or("bytes_max", Bytes(CACHE.bytes_max)).0,
+        entry_bytes_max: listener::size(&mut fields, "entry_bytes_max", CACHE.entry_bytes_max),
+    };
+    let entry_max = options.bytes_max / ENTRIES_MIN;
+    if u64::try_from(options.entry_bytes_max).is_ok_and(|bytes| bytes > entry_max) {
+        let place = fields.node("entry_bytes_max").or(fields.node("bytes_max"));
+        faults.push(
+            Fault::at(
+                place.unwrap_or(node),
+                "one reply could fill too much of the cache",
+            )
+            .help(format!(
+                "`bytes_max` must be at least {ENTRIES_MIN} times `entry_bytes_max`"
+            )),
+        );
+    }
+    fields.finish();
+    options
+}
+
 fn pace(node: &Node, faults: &Faults) -> Pace {
     let Some(mut fields) = Fields::open(node, faults) else {
         return PACE;
@@ -285,6 +316,13 @@ fn log(node: Option<&Node>, faults: &Faults) -> Log {
     fields.finish();
     log
 }
+
+const CACHE: cache::Options = cache::Options {
+    bytes_max: 64 << 20,
+    entry_bytes_max: 1 << 20,
+};
+/// How many of the largest entries there must be room for.
+const ENTRIES_MIN: u64 = 16;
 
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7072);

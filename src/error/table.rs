@@ -83,6 +83,7 @@ table! {
     OPERATION_RESERVED "operation_reserved" 403 Downstream "The gateway logs in by itself: call the operation you need.";
     PATH_REFUSED "path_refused" 403 Downstream "The policy refuses paths that are not in the catalogue.";
     UPSTREAM_NOT_SET "upstream_not_set" 501 Pintle "The account does not set the upstream that this operation needs.";
+    NOT_CACHED "not_cached" 504 Downstream "The call takes a kept reply only, and there is none.";
     LOGIN_REFUSED "login_refused" 503 Pintle "The platform refuses the account's credentials: check the account's secrets.";
     LOGIN_UNREACHABLE "login_unreachable" 503 Upstream "The login could not be sent or was not answered: `/readyz` on the admin listener says why.";
     LOGIN_TIMEOUT "login_timeout" 503 Upstream "The login did not end in time.";
@@ -145,6 +146,7 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::Reserved { .. } => &OPERATION_RESERVED,
         Failure::Unlisted => &PATH_REFUSED,
         Failure::NoUpstream { .. } => &UPSTREAM_NOT_SET,
+        Failure::NotCached => &NOT_CACHED,
         Failure::Token(NoToken::Timeout) => &LOGIN_TIMEOUT,
         Failure::Token(NoToken::LoginFailed { failure, .. }) => login(failure),
         Failure::Unfit(Unfit::Coded) => &CODING_REFUSED,

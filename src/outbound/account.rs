@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderName, HeaderValue};
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,8 @@ pub struct AccountOptions {
     pub keys: BTreeMap<String, Arc<Keyring>>,
     /// How many of its replies a minute may fail to open before calls are held back.
     pub open_failures_max: NonZeroU32,
+    /// Whether its replies are kept as HTTP allows.
+    pub http_cache: bool,
     /// Upstreams of other systems.
     pub others: BTreeMap<String, OtherOptions>,
 }
@@ -44,6 +47,8 @@ pub struct AccountOptions {
 pub struct OtherOptions {
     /// Where it is.
     pub upstream: upstream::Options,
+    /// Whether its replies are kept as HTTP allows.
+    pub http_cache: bool,
     /// Headers of every call; their values are secrets.
     pub headers: Vec<(HeaderName, Secret)>,
 }
@@ -57,6 +62,7 @@ pub struct Account {
     main: Option<String>,
     pace: Pace,
     open_failures: FailureLimit,
+    serial: u64,
 }
 
 struct Upstreams {
@@ -67,6 +73,7 @@ struct Upstreams {
 /// An upstream with the headers that every call to it gets.
 struct NamedUpstream {
     upstream: Arc<Upstream>,
+    http_cache: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -115,6 +122,7 @@ impl Account {
             keepers,
             main,
             pace,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
         };
         if let Some(keeper) = account.main_keeper() {
             keeper.begin();
@@ -139,6 +147,11 @@ impl Account {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.options.name
+    }
+
+    /// Which account of this name it is: a reload may give a name to another tenant.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Who keeps the token for a family; `None` where the family needs none.
@@ -171,6 +184,7 @@ impl Account {
             FamilyUpstream::Account => Ok(Way {
                 upstream: &self.upstream.platform,
                 headers: &[],
+                http_cache: self.options.http_cache,
             }),
             FamilyUpstream::Named(name) => self
                 .upstream
@@ -179,6 +193,7 @@ impl Account {
                 .map(|named| Way {
                     upstream: &named.upstream,
                     headers: &named.headers,
+                    http_cache: named.http_cache,
                 })
                 .ok_or(name),
         }
@@ -202,6 +217,8 @@ impl Account {
 pub(super) struct Way<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) headers: &'a [(HeaderName, HeaderValue)],
+    /// Whether its replies are kept as HTTP allows.
+    pub(super) http_cache: bool,
 }
 
 impl NamedUpstream {
@@ -213,6 +230,7 @@ impl NamedUpstream {
         });
         Self {
             headers: headers.collect(),
+            http_cache: options.http_cache,
             upstream: Arc::new(Upstream::new(options.upstream.clone(), tasks.clone())),
         }
     }
@@ -242,6 +260,7 @@ fn main_login(options: &AccountOptions, policies: &Policies) -> Option<String> {
     login_of(options, family).map(|login| login.name.clone())
 }
 
+static SERIAL: AtomicU64 = AtomicU64::new(1);
 static INHERITED: SealingChoice = SealingChoice::Inherited;
 
 fn keeper(options: &AccountOptions, login: &Arc<Login>, means: Means) -> Keeper {

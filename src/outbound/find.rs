@@ -6,6 +6,8 @@ use http::Uri;
 use http::request::Parts;
 
 use super::account::Way;
+use super::cached::Caching;
+use super::pace::Turn;
 use super::{Account, Outbound};
 use crate::error::Failure;
 use crate::message::header;
@@ -16,14 +18,19 @@ use crate::route::{Catalogue, Entry};
 use crate::telemetry::Record;
 
 /// Where a call goes.
+#[derive(Clone)]
 pub(super) struct Destination<'o> {
     pub(super) account: &'o Account,
     pub(super) family: &'o Arc<Family>,
     pub(super) way: Way<'o>,
     /// How its messages are sealed, if they are.
     pub(super) sealer: Option<Sealer<'o>>,
+    /// How its replies are kept, if they are.
+    pub(super) caching: Caching,
     /// Path and query, as they are sent.
     pub(super) target: Uri,
+    /// When its turn comes, and how long it may take.
+    pub(super) turn: Turn,
 }
 
 impl Outbound {
@@ -58,12 +65,16 @@ impl Outbound {
             .map_err(|name| Failure::NoUpstream {
                 upstream: name.to_owned(),
             })?;
+        let sealer = account.sealer(entry.map(Arc::as_ref), family);
+        let caching = self.caching(head, entry.map(Arc::as_ref), (family, &way, &sealer));
         Ok(Destination {
             account,
             family,
             way,
-            sealer: account.sealer(entry.map(Arc::as_ref), family),
+            sealer,
+            caching,
             target: join(path, head)?,
+            turn: self.turn(&head.headers, record)?,
         })
     }
 

@@ -24,40 +24,57 @@ pub(super) struct Paced {
     pub(super) left: Duration,
 }
 
+/// When a call's turn comes, and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    class: Class,
+    timeout: Duration,
+    /// When its time is over, if it does not wait for its own body.
+    pub(super) deadline: Instant,
+}
+
 impl Outbound {
-    /// Waits for the call's turn. What its caller asks for is read here, before our control fields
-    /// are taken out.
+    /// What a caller asks for. It is read before our control fields are taken out.
+    pub(super) fn turn(&self, headers: &HeaderMap, record: &Record) -> Result<Turn, Failure> {
+        let class = if let Some(class) = class(headers)? {
+            class
+        } else {
+            let (operation, caller) = (record.operation.as_deref(), record.caller.as_deref());
+            self.policies.campaign.class(operation, caller)
+        };
+        let asked = timeout(headers)?.unwrap_or(self.limits.deadline);
+        let timeout = asked.min(self.limits.deadline);
+        Ok(Turn {
+            class,
+            timeout,
+            deadline: Instant::now() + timeout,
+        })
+    }
+
+    /// Waits for the call's turn.
     pub(super) async fn pace(
         &self,
         destination: &Destination<'_>,
         head: &Parts,
         record: &Record,
     ) -> Result<Paced, Failure> {
-        let begun = Instant::now();
-        let asked = timeout(&head.headers)?.unwrap_or(self.limits.deadline);
-        let allowed = asked.min(self.limits.deadline);
-        let operation = record.operation.as_deref();
-        let caller = record.caller.as_deref();
-        let class = match class(&head.headers)? {
-            Some(class) => class,
-            None => self.policies.campaign.class(operation, caller),
-        };
         let counting = Counting {
             account: destination.account.name(),
             family: &destination.family.name,
-            operation,
-            caller: caller.unwrap_or_default(),
+            operation: record.operation.as_deref(),
+            caller: record.caller.as_deref().unwrap_or_default(),
             route: None,
             partner: "",
             headers: &head.headers,
             query: head.uri.query().unwrap_or_default(),
         };
+        let turn = destination.turn;
         // A turn that leaves no time for the call would be lost.
-        let waits = allowed.saturating_sub(OF_CALL.min(allowed / 4));
-        let admitted = self.quotas.admit(&counting, class, begun + waits).await;
+        let until = turn.deadline - OF_CALL.min(turn.timeout / 4);
+        let admitted = self.quotas.admit(&counting, turn.class, until).await;
         Ok(Paced {
             admitted: admitted.map_err(Failure::OverQuota)?,
-            left: allowed.saturating_sub(begun.elapsed()),
+            left: turn.deadline.saturating_duration_since(Instant::now()),
         })
     }
 }

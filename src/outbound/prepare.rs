@@ -7,16 +7,23 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::Credentials;
 use crate::error::Failure;
 use crate::message::{Body, RequestId, header};
-use crate::policy::Family;
+use crate::policy::{Family, FamilyLogin};
 
 /// Takes out what must not pass.
-pub(super) fn clean(headers: &mut HeaderMap, credentials: Credentials) -> Result<(), Failure> {
+pub(super) fn clean(
+    headers: &mut HeaderMap,
+    credentials: Credentials,
+    family: &Family,
+) -> Result<(), Failure> {
     if credentials == Credentials::Refuse && header::has_credentials(headers) {
         return Err(Failure::Credentials);
     }
     header::strip_hop_by_hop(headers);
     header::strip_private(headers);
-    header::strip_credentials(headers);
+    // Never beside a token of ours.
+    if credentials != Credentials::Pass || !matches!(family.login, FamilyLogin::None) {
+        header::strip_credentials(headers);
+    }
     Ok(())
 }
 

@@ -21,7 +21,7 @@ pub use requires::{Field, Shape};
 pub(crate) use webhook::SECRET;
 pub use webhook::{Answer as StaticAnswer, Differing, Example, Once, PushPath, Webhook};
 
-use crate::policy::{Family, Policies, Provenance, SealingChoice};
+use crate::policy::{Caching, Family, Policies, Provenance, SealingChoice};
 use crate::route::flow::Flow;
 use crate::yaml::{Faults, Source};
 
@@ -61,6 +61,8 @@ pub struct Entry {
     pub requires: Option<Shape>,
     /// How its messages are sealed.
     pub sealing: SealingChoice,
+    /// How its replies are cached; `None` where they are not.
+    pub cache: Option<Arc<Caching>>,
     /// What it is as a push, if the public listener takes it.
     pub webhook: Option<Arc<Webhook>>,
     /// Pintle calls it by itself, and nobody else may.

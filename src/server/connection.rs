@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -19,10 +19,11 @@ use super::Limits;
 use super::body::limit;
 use super::detect::detect;
 use super::door::{Door, Inner};
+use super::early::Early;
 use super::gate::Gate;
 use super::stall::Stall;
 use crate::message::framing::HeadLimits;
-use crate::message::{Body, Peer};
+use crate::message::{Body, InterimLine, Peer};
 
 /// Serves a connection to its end. `drain` lets it finish what is under way and then close.
 pub(super) async fn serve<S, I>(stream: S, door: Door<I>, peer: Peer, drain: CancellationToken)
@@ -41,11 +42,21 @@ where
     };
     let stream = Stall::new(stream, limits.body_idle);
     let tasks = door.tasks();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let line = InterimLine::default();
+    let of_calls = line.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (door, peer) = (door.clone(), peer.clone());
+        // A caller that speaks HTTP/1.0 knows no interim replies (RFC 9110, section 15.2).
+        let interim = (request.version() == Version::HTTP_11).then(|| of_calls.begin());
+        if let Some(interim) = &interim {
+            request.extensions_mut().insert(interim.clone());
+        }
         async move {
             let request = request.map(|body| limit(body, limits.body_bytes_max, limits.body_idle));
             let reply: Response<Body> = door.enter(request, peer).await;
+            if let Some(interim) = interim {
+                interim.end();
+            }
             Ok::<_, Infallible>(reply)
         }
     });
@@ -58,6 +69,7 @@ where
         )
         .await;
     } else {
+        let stream = Early::new(stream, line);
         let gate = Gate::new(stream, head_limits(&limits));
         let connection = http1(&limits).serve_connection(TokioIo::new(gate), service);
         finish(

@@ -40,6 +40,8 @@ pub struct Record {
     pub verdict: Option<&'static str>,
     /// The code in the platform's envelope.
     pub platform_code: Option<i64>,
+    /// How the cache was of use, in a word.
+    pub cache: Option<&'static str>,
     /// How often the call was sent.
     pub attempts: u32,
     /// Bytes of the reply's body that went downstream.
@@ -72,6 +74,7 @@ impl Record {
             is_repeat: false,
             verdict: None,
             platform_code: None,
+            cache: None,
             attempts: 0,
             reply_bytes: 0,
             begun: Arc::new(AtomicBool::new(false)),
@@ -109,6 +112,7 @@ impl Drop for Record {
             is_repeat = self.is_repeat.then_some(true),
             verdict = self.verdict,
             platform_code = self.platform_code,
+            cache = self.cache,
             attempts = self.attempts,
             reply_bytes = self.reply_bytes,
             left = self.left,

@@ -13,10 +13,12 @@ pub enum Stage {
     Admit,
     /// What is called is found.
     Find,
-    /// It is its turn, by the rates.
-    Pace,
     /// The headers are cleaned and ours are added.
     Prepare,
+    /// A kept reply is looked for.
+    Cache,
+    /// It is its turn, by the rates.
+    Pace,
     /// What the policy names is sealed.
     Seal,
     /// The body is here.
@@ -44,7 +46,7 @@ pub enum Stage {
 }
 
 /// Every stage, in order, with its name and what happens in it.
-pub const STAGES: [(Stage, &str, &str); 16] = [
+pub const STAGES: [(Stage, &str, &str); 17] = [
     (
         Stage::Admit,
         "admit",
@@ -52,14 +54,15 @@ pub const STAGES: [(Stage, &str, &str); 16] = [
     ),
     (Stage::Find, "find", "what is called is found"),
     (
-        Stage::Pace,
-        "pace",
-        "the rates let it go; it waits for its turn where it must",
-    ),
-    (
         Stage::Prepare,
         "prepare",
         "hop-by-hop and private headers go, the family's headers come",
+    ),
+    (Stage::Cache, "cache", "a reply that is kept is looked for"),
+    (
+        Stage::Pace,
+        "pace",
+        "the rates let it go; it waits for its turn where it must",
     ),
     (Stage::Seal, "seal", "what the policy names is sealed"),
     (Stage::Read, "read", "the body is here"),
@@ -108,11 +111,12 @@ pub const STAGES: [(Stage, &str, &str); 16] = [
 ];
 
 /// The stages of a call, in order.
-pub const OF_CALL: [Stage; 11] = [
+pub const OF_CALL: [Stage; 12] = [
     Stage::Admit,
     Stage::Find,
-    Stage::Pace,
     Stage::Prepare,
+    Stage::Cache,
+    Stage::Pace,
     Stage::Seal,
     Stage::Token,
     Stage::Connect,

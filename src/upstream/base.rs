@@ -85,6 +85,16 @@ impl BaseUrl {
         self.port
     }
 
+    /// The path that goes before every other; often empty.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Scheme and authority, without the prefix.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"

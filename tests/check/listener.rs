@@ -29,7 +29,7 @@ fn a_key_or_value_that_is_not_known_is_told_with_what_was_meant() {
             ("level_unknown", "log:\n  level: trace\n"),
             ("format_in_capitals", "log:\n  format: JSON\n"),
             ("share_above_all", "token:\n  renew_percent: 150\n"),
-            ("credentials_unknown", "local:\n  credentials: pass\n"),
+            ("credentials_unknown", "local:\n  credentials: keep\n"),
             (
                 "text_of_many_bytes",
                 "# 张三 é\nlocal: {hosts: [张三], lisen: é}\n",

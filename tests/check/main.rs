@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod cache;
 mod catalogue;
 mod file;
 mod inbound;

@@ -4,6 +4,7 @@
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 
+mod cache;
 mod language;
 
 use std::collections::BTreeSet;

@@ -408,6 +408,11 @@ pub(super) const ROUTE: &[Shape] = &[
                 "What calling it twice does.",
             ),
             ("sealing", "text", "How its messages are sealed."),
+            (
+                "cache",
+                "text",
+                "How its replies are kept: a name of policies/cache.yaml.",
+            ),
             ("reserved", "bool", "Pintle calls it by itself."),
             ("source", "=documented|observed|assumed!", SURE),
             ("note", "text", "A remark."),

@@ -23,6 +23,7 @@ pub(super) const POLICY: &[Shape] = &[
                 "How often something may be done to one person.",
             ),
             ("suppressions", "{suppression}", "Who is left alone."),
+            ("caches", "{cache}", "How replies are kept."),
             (
                 "families",
                 "{family}",
@@ -85,6 +86,29 @@ pub(super) const POLICY: &[Shape] = &[
             ("request", "any", "What of a call is sealed."),
             ("reply", "any", "What of a reply is sealed."),
             ("callback", "any", "What of a callback is sealed."),
+        ],
+    },
+    Shape {
+        name: "cache",
+        keys: &[
+            ("source", "=documented|observed|assumed!", SURE),
+            ("note", "text", "A remark."),
+            ("lifetime", "duration!", "For how long a reply is fresh."),
+            (
+                "stale_while_revalidate",
+                "duration",
+                "For how long a stale one answers while a new one is fetched.",
+            ),
+            (
+                "stale_if_error",
+                "duration",
+                "For how long a stale one answers where no new one can be had.",
+            ),
+            (
+                "key",
+                "[text]!",
+                "What tells calls apart: `query`, `query.NAME`, `header.NAME`, `body`, `$.field`.",
+            ),
         ],
     },
     Shape {
@@ -212,6 +236,11 @@ pub(super) const SETTINGS: &[Shape] = &[
                 "{run/null}",
                 "The routes that run, each with what it is given.",
             ),
+            (
+                "cache",
+                "cache",
+                "How much is kept of replies; else nothing is.",
+            ),
             ("token", "{any}", "How tokens are kept."),
             ("drain", "duration", "How long the end may take."),
             ("log", "log", "How the log is written."),
@@ -237,8 +266,20 @@ pub(super) const SETTINGS: &[Shape] = &[
             ),
             ("upstreams", "{any}", "Other addresses."),
             ("http", "text", "Which HTTP it speaks."),
+            (
+                "http_cache",
+                "=off|shared",
+                "Whether replies are kept as HTTP allows.",
+            ),
             ("limits", "{any}", "Its limits."),
             ("tls", "{any}", "Its certificates."),
+        ],
+    },
+    Shape {
+        name: "cache",
+        keys: &[
+            ("bytes_max", "any", "All replies together."),
+            ("entry_bytes_max", "any", "The largest one."),
         ],
     },
     Shape {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Catalogue, Effect, Entry, Guide, Kind, Line, Shape, table, webhook};
-use crate::policy::{Family, Policies, Provenance, SealingChoice, choice, read_sealing};
+use crate::policy::{Caching, Family, Policies, Provenance, SealingChoice, choice, read_sealing};
 use crate::route::flow::{self, Flow};
 use crate::yaml::{Fault, Faults, Fields, Name, Node, Read, Source, Value, nearest, parse};
 
@@ -166,7 +166,7 @@ fn read_entry(
         Kind::Callback => webhook::read(&mut fields, policies).map(Arc::new),
         Kind::Operation => None,
     };
-    let has_own = ["method", "path", "effect", "requires", "sealing"]
+    let has_own = ["method", "path", "effect", "requires", "sealing", "cache"]
         .into_iter()
         .find(|key| fields.node(key).is_some());
     let method = fields.optional::<Method>("method");
@@ -183,7 +183,7 @@ fn read_entry(
                 node.child(key).unwrap_or(node),
                 format!("an entry with `same_as` has a `{key}` of its own"),
             )
-            .help("remove method, path, effect, requires and sealing here: they are those of the entry that `same_as` names"),
+            .help("remove method, path, effect, requires, sealing and cache here: they are those of the entry that `same_as` names"),
         );
     }
     let requires = match kind {
@@ -191,6 +191,8 @@ fn read_entry(
         Kind::Callback => None,
     };
     let sealing = read_sealing(&mut fields, &policies.sealings);
+    let of_entry = (kind, effect, method.as_ref());
+    let cache = read_cache(&mut fields, of_entry, policies);
     let reserved = fields.or("reserved", false);
     let provenance = fields.required("source");
     let note = fields.optional("note");
@@ -206,6 +208,7 @@ fn read_entry(
         effect: effect.unwrap_or(Effect::Once),
         requires,
         sealing,
+        cache,
         webhook,
         reserved,
         same_as: None,
@@ -223,6 +226,40 @@ fn read_entry(
         path_node,
         same_as,
     })
+}
+
+/// Reads which cache an operation has, which only one that changes nothing may have.
+fn read_cache(
+    fields: &mut Fields<'_>,
+    (kind, effect, method): (Kind, Option<Effect>, Option<&Method>),
+    policies: &Policies,
+) -> Option<Arc<Caching>> {
+    if kind == Kind::Callback {
+        return None;
+    }
+    let node = fields.node("cache")?;
+    let faults = fields.faults();
+    let caching = policies.caches.resolve(node, faults)?;
+    if effect.is_some_and(|effect| effect != Effect::Read) {
+        faults.push(
+            Fault::at(
+                node,
+                "this operation does not only read: each call must be made",
+            )
+            .help("remove `cache`, or write `effect: read` if calling it changes nothing"),
+        );
+    }
+    let has_body = method.is_some_and(|method| !matches!(*method, Method::GET | Method::HEAD));
+    if has_body && !caching.reads_body() {
+        faults.push(
+            Fault::at(
+                node,
+                format!("the key of `{}` has nothing of the body", caching.name),
+            )
+            .help("add `body`, or a JSONPath into it such as `$.page`, to the cache's `key`"),
+        );
+    }
+    Some(Arc::clone(caching))
 }
 
 fn read_path(node: &Node, faults: &Faults) -> Option<String> {
@@ -330,6 +367,7 @@ struct Target {
     effect: Effect,
     requires: Option<Shape>,
     sealing: SealingChoice,
+    cache: Option<Arc<Caching>>,
     reserved: bool,
     is_alias: bool,
 }
@@ -342,6 +380,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
         effect: item.entry.effect,
         requires: item.entry.requires.clone(),
         sealing: item.entry.sealing.clone(),
+        cache: item.entry.cache.clone(),
         reserved: item.entry.reserved,
         is_alias: item.same_as.is_some(),
     };
@@ -398,6 +437,7 @@ fn follow_same_as(pages: &mut Pages, faults: &Faults) {
                 item.entry.effect = target.effect;
                 item.entry.requires.clone_from(&target.requires);
                 item.entry.sealing = target.sealing.clone();
+                item.entry.cache.clone_from(&target.cache);
                 item.entry.reserved = target.reserved;
                 item.entry.same_as = Some(name);
             }
