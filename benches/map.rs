@@ -96,5 +96,6 @@ fn main() {
     );
 }
 
-const TURNS: usize = 200;
-const BATCH: u32 = 100;
+const TURNS: usize = 2_000;
+/// Few enough that a push is still at hand when it is mapped, as it is when it has just been read.
+const BATCH: u32 = 10;

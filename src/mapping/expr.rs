@@ -176,7 +176,7 @@ impl Expr {
 
 impl Pipe {
     fn value(&self, means: &Means<'_>, fuel: &mut Fuel) -> Result<Option<Value>, Halt> {
-        let from = self.from.value(means, fuel)?;
+        let from = self.from.look(means, fuel)?;
         let given = from.and_then(|from| self.then.apply(from, means.moment));
         match (given, &self.default, &self.required) {
             (Some(value), ..) if !value.is_null() => Ok(Some(value)),

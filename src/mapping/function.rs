@@ -105,14 +105,16 @@ pub struct Moment {
 }
 
 /// A function with its argument.
-type Apply = Arc<dyn Fn(Value, &Moment) -> Option<Value> + Send + Sync>;
+///
+/// It looks at its input where that stands, and takes it only where it must.
+type Apply = Arc<dyn Fn(Cow<'_, Value>, &Moment) -> Option<Value> + Send + Sync>;
 
 /// How a function comes to be.
 enum Make {
     /// From text to text, without an argument.
     Text(fn(&str) -> Option<String>),
     /// Without an argument.
-    Bare(fn(Value, &Moment) -> Option<Value>),
+    Bare(fn(Cow<'_, Value>, &Moment) -> Option<Value>),
     /// From its argument; a faulty one is told.
     With(fn(&Argument<'_>) -> Option<Apply>),
 }

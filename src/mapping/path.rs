@@ -7,6 +7,7 @@
 mod bound;
 mod compare;
 mod compile;
+mod name;
 mod pattern;
 mod plan;
 mod run;
@@ -19,6 +20,7 @@ use crate::mapping::path::compile::Compiled;
 use crate::mapping::path::run::Run;
 use crate::yaml::{Fault, Faults, Node, Read, meant};
 
+pub use name::Name;
 pub use plan::Step;
 
 /// A compiled query: `$.body.phone`, `$.list[?@.column_id=='PHONE_NUMBER'].string_value`.
@@ -123,7 +125,7 @@ impl Path {
     /// The names that the query begins with: `steps`, `find`, `body` of `$.steps.find.body[0].id`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.steps().iter().map_while(|step| match step {
-            Step::Name(name) => Some(name.as_str()),
+            Step::Name(name) => Some(&**name),
             Step::Index(_) => None,
         })
     }

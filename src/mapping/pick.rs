@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for Pick<'_> {
         // key: it can only be told by that key, and the front door lets no such key through.
         while let Some(key) = entries.next_key::<std::borrow::Cow<'de, str>>()? {
             match first {
-                Some((Step::Name(name), rest)) if *name == *key => {
+                Some((Step::Name(name), rest)) if **name == *key => {
                     found = entries.next_value_seed(Pick(rest))?;
                 }
                 None if key == NUMBER_MARKER => {

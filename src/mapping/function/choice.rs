@@ -143,7 +143,7 @@ fn yes_no(argument: &Argument<'_>) -> Option<Apply> {
 fn passing(check: impl Fn(&str) -> bool + Send + Sync + 'static) -> Apply {
     Arc::new(move |value, _| {
         let passes = check(&scalar_of(&value)?);
-        passes.then_some(value)
+        passes.then(|| value.into_owned())
     })
 }
 

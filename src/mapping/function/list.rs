@@ -1,7 +1,9 @@
 //! Functions on lists.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::slice;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -56,7 +58,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         make: Make::With(|argument| {
             let between: String = argument.read()?;
             let between = argument.short(between)?;
-            Some(Arc::new(move |value, _| join(value, &between)))
+            Some(Arc::new(move |value, _| join(&value, &between)))
         }),
     },
     Function {
@@ -155,17 +157,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The items of a list that is not too long.
-pub(super) fn items(value: Value) -> Option<Vec<Value>> {
-    match value {
-        Value::Array(items) if items.len() <= LIST_MAX => Some(items),
+pub(super) fn items(value: Cow<'_, Value>) -> Option<Vec<Value>> {
+    if value.as_array()?.len() > LIST_MAX {
+        return None;
+    }
+    match value.into_owned() {
+        Value::Array(items) => Some(items),
         _ => None,
     }
 }
 
-fn join(value: Value, between: &str) -> Option<Value> {
+fn join(value: &Value, between: &str) -> Option<Value> {
     let items = match value {
-        Value::Array(_) => items(value)?,
-        single => vec![single],
+        Value::Array(items) if items.len() > LIST_MAX => return None,
+        Value::Array(items) => items,
+        single => slice::from_ref(single),
     };
     let mut joined = String::new();
     for text in items

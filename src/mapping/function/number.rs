@@ -20,9 +20,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
             absent("", r#""1,200""#),
             absent("", "true"),
         ],
-        make: Make::Bare(|value, _| match value {
-            number @ Value::Number(_) => Some(number),
-            value => Decimal::of(&value)?.to_json(),
+        make: Make::Bare(|value, _| {
+            if value.is_number() {
+                return Some(value.into_owned());
+            }
+            Decimal::of(&value)?.to_json()
         }),
     },
     Function {

@@ -1,5 +1,7 @@
 //! Functions on objects.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::{Function, Kind, Make, absent, gives, scalar_of};
@@ -67,16 +69,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         make: Make::With(|argument| {
             let name = argument.word()?;
             Some(std::sync::Arc::new(move |value, _: &_| {
-                members(value)?
-                    .swap_remove(&name)
-                    .filter(|member| !member.is_null())
+                let member = value.as_object()?.get(&name);
+                member.filter(|member| !member.is_null()).cloned()
             }))
         }),
     },
 ];
 
-fn members(value: Value) -> Option<Map<String, Value>> {
-    match value {
+fn members(value: Cow<'_, Value>) -> Option<Map<String, Value>> {
+    match value.into_owned() {
         Value::Object(members) => Some(members),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! Functions one after the other, as the `then` of a route lists them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,11 +61,13 @@ impl Pipeline {
 
     /// Applies the functions. Nothing comes of `null`, and where one of them gives nothing the
     /// ones after it are not asked.
-    pub fn apply(&self, input: Value, moment: &Moment) -> Option<Value> {
+    pub fn apply(&self, input: Cow<'_, Value>, moment: &Moment) -> Option<Value> {
         let value = self.0.iter().try_fold(input, |value, call| {
-            (call.apply)(value, moment).filter(is_bounded)
+            (call.apply)(value, moment)
+                .filter(is_bounded)
+                .map(Cow::Owned)
         })?;
-        (!value.is_null()).then_some(value)
+        (!value.is_null()).then(|| value.into_owned())
     }
 
     /// What it works on.

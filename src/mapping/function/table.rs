@@ -1,5 +1,6 @@
 //! Words for words: tables of a route, and tables that everybody knows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -161,7 +162,7 @@ fn lookup(argument: &Argument<'_>) -> Option<Apply> {
 }
 
 impl Lookup {
-    fn find(&self, value: Value) -> Option<Value> {
+    fn find(&self, value: Cow<'_, Value>) -> Option<Value> {
         let word = scalar_of(&value)?;
         let found = if self.ignore_case {
             self.entries.find(&word.trim().to_lowercase())
@@ -172,7 +173,7 @@ impl Lookup {
             (Some(found), _) => Some(found),
             (None, Otherwise::Value(other)) => Some(other.clone()),
             (None, Otherwise::Absent) => None,
-            (None, Otherwise::Keep) => Some(value),
+            (None, Otherwise::Keep) => Some(value.into_owned()),
         }
     }
 }

@@ -34,7 +34,7 @@ fn read(list: &str) -> Result<Pipeline, Vec<String>> {
 fn run(list: &str, input: Value) -> Option<Value> {
     read(list)
         .unwrap_or_else(|told| panic!("{list}: {told:?}"))
-        .apply(input, &moment())
+        .apply(Cow::Owned(input), &moment())
 }
 
 pub(super) fn check(list: &str, input: impl Into<Value>, expected: impl Into<Option<Value>>) {
@@ -372,7 +372,7 @@ proptest! {
                 .collect();
         }
         ALL.with(|all| for (function, pipeline) in all {
-            let Some(given) = pipeline.apply(value.clone(), &moment()) else { continue };
+            let Some(given) = pipeline.apply(Cow::Borrowed(&value), &moment()) else { continue };
             let kind = match &given {
                 Value::Null => panic!("{} gives null", function.name),
                 Value::Bool(_) => Kind::Bool,

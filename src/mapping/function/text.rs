@@ -1,5 +1,7 @@
 //! Functions from one text to another.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::argument::Argument;
@@ -209,7 +211,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         make: Make::With(|argument| {
             let wanted: String = argument.read()?;
-            Some(std::sync::Arc::new(move |value: Value, _: &_| {
+            Some(std::sync::Arc::new(move |value: Cow<'_, Value>, _: &_| {
                 Some((scalar_of(&value)? == wanted).into())
             }))
         }),
@@ -228,7 +230,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             absent("", "null"),
         ],
         make: Make::Bare(|value, _| {
-            let length = match &value {
+            let length = match &*value {
                 Value::String(text) => text.chars().count(),
                 Value::Array(items) => items.len(),
                 Value::Object(members) => members.len(),

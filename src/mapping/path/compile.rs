@@ -62,7 +62,7 @@ impl Compiler {
     fn name_root(&mut self, at: usize, query: &Query) {
         if let (Some(root), Some(Step::Name(name))) = (self.roots.get_mut(at), query.steps.first())
         {
-            *root = Some(name.clone());
+            *root = Some(name.to_string());
         }
     }
 
@@ -102,7 +102,7 @@ impl Compiler {
 
     fn selector(&mut self, selector: &ParsedSelector) -> Done<Selector> {
         Ok(match selector {
-            ParsedSelector::Name(name) => Selector::Step(Step::Name(name.clone())),
+            ParsedSelector::Name(name) => Selector::Step(Step::Name(name.clone().into())),
             ParsedSelector::Wildcard => Selector::All,
             ParsedSelector::Index(index) => Selector::Step(Step::Index(self.index(*index)?)),
             ParsedSelector::Slice(start, end, step) => {
@@ -211,7 +211,7 @@ impl Compiler {
 
     fn singular(&mut self, steps: &[SingularQuerySegment]) -> Done<Query> {
         let step = |step: &SingularQuerySegment| match step {
-            SingularQuerySegment::Name(name) => Ok(Step::Name(name.clone())),
+            SingularQuerySegment::Name(name) => Ok(Step::Name(name.clone().into())),
             SingularQuerySegment::Index(index) => self.index(*index).map(Step::Index),
         };
         Ok(Query {

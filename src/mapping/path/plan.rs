@@ -3,11 +3,13 @@
 use regex::Regex;
 use serde_json::Value;
 
+use crate::mapping::path::name::Name;
+
 /// One step to at most one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// The member of an object.
-    Name(String),
+    Name(Name),
     /// The element of an array, from 0, or from the end where it is negative.
     Index(i64),
 }

@@ -353,7 +353,7 @@ impl<'v, 'f> Run<'v, 'f> {
 
 fn child<'v>(value: &'v Value, step: &Step) -> Option<&'v Value> {
     match (value, step) {
-        (Value::Object(members), Step::Name(name)) => members.get(name),
+        (Value::Object(members), Step::Name(name)) => name.of(members),
         (Value::Array(items), Step::Index(index)) => {
             if let Ok(index) = usize::try_from(*index) {
                 return items.get(index);
