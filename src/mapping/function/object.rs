@@ -24,13 +24,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
             absent("", "[1]"),
         ],
         make: Make::Bare(|value, _| {
-            let text = |(name, value): (String, Value)| {
-                let text = scalar_of(&value)?.into_owned();
-                Some((name, Value::String(text)))
-            };
-            Some(Value::Object(
-                members(value)?.into_iter().filter_map(text).collect(),
-            ))
+            let mut members = members(value)?;
+            members.retain(|_, value| {
+                if !value.is_string() {
+                    let text = scalar_of(value).map(Cow::into_owned);
+                    *value = text.map_or(Value::Null, Value::String);
+                }
+                !value.is_null()
+            });
+            Some(Value::Object(members))
         }),
     },
     Function {

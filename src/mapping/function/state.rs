@@ -5,9 +5,10 @@ use super::text::collapsed;
 
 /// A state's code and name, by either of them in any case.
 pub(super) fn find(text: &str) -> Option<(&'static str, &'static str)> {
-    let word = collapsed(text).replace('.', "");
+    let mut word = collapsed(text);
+    word.retain(|letter| letter != '.');
     let is_it = |(code, name): &&(&str, &str)| {
-        code.eq_ignore_ascii_case(&word) || name.replace('.', "").eq_ignore_ascii_case(&word)
+        code.eq_ignore_ascii_case(&word) || letters(name).eq(letters(&word))
     };
     let others = OTHER_NAMES.iter();
     let other = others
@@ -20,6 +21,12 @@ pub(super) fn find(text: &str) -> Option<(&'static str, &'static str)> {
         .find(is_it)
         .or_else(|| STATES.iter().find(known))
         .copied()
+}
+
+/// A name without full stops, in small letters.
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    let bytes = name.bytes().filter(|byte| *byte != b'.');
+    bytes.map(|byte| byte.to_ascii_lowercase())
 }
 
 /// Names that are not the official ones, without full stops.

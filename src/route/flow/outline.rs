@@ -78,11 +78,16 @@ pub fn call(step: &Step, (planner, document): (&Planner<'_>, &Document), into: &
             query,
             body,
             ..
-        } => into.push(json!({
-            "of": operation,
-            "query": value(query.as_ref()),
-            "body": value(body.as_ref()),
-        })),
+        } => {
+            let mut told = Map::with_capacity(3);
+            told.insert("of".to_owned(), Value::from(operation.as_str()));
+            told.insert(
+                "query".to_owned(),
+                value(query.as_ref()).unwrap_or_default(),
+            );
+            told.insert("body".to_owned(), value(body.as_ref()).unwrap_or_default());
+            into.push(Value::Object(told));
+        }
         Action::Send(send) => {
             let url = send.url.fill_url(document, &mut Fuel::default());
             into.push(json!({
