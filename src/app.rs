@@ -281,7 +281,7 @@ fn build(
         })
         .collect();
     let known = before.map(|before| before.quotas.as_ref());
-    let quotas = Arc::new(Quotas::new(&policies, known, background));
+    let quotas = Arc::new(Quotas::new(&policies, known, None, background));
     // What is kept stays through a reload, as long as there is room for as much.
     let caches = cache.map(
         |options| match before.and_then(|before| before.caches.as_ref()) {

@@ -3,8 +3,10 @@
 //! When a failure is told tells nothing. Who fails too often has to wait; who may send so much a second is held to it.
 
 mod bucket;
+mod gate;
 mod gcra;
 mod quotas;
+mod share;
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +20,7 @@ use tokio::time::{Instant, sleep};
 
 pub use gcra::Left;
 pub use quotas::{Admitted, Counting, OverQuota, Quotas};
+pub use share::{Alone, Fleet, Fund, Grant, LIFE, Taking, Want};
 
 /// The failures of one sender: a few are its right, more than that make it wait.
 pub struct FailureLimit<C: Clock = DefaultClock> {

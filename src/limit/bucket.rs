@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::gcra::{Gcra, Left};
-use crate::policy::{Class, Rate};
+use super::gate::Gate;
+use super::gcra::Left;
+use super::share::{Fleet, Grant, Want};
+use crate::policy::{Class, Rate, RateLimit};
 
 /// One count of a rate.
 #[derive(Debug)]
@@ -23,14 +25,16 @@ pub(super) struct Bucket {
     /// What campaigns get at least, in percent.
     share_percent: u64,
     state: Mutex<State>,
+    /// Somebody is done, or cells of the fleet came.
     freed: Notify,
+    fleet: Option<Fleet>,
     tasks: TaskTracker,
 }
 
 #[derive(Debug)]
 struct State {
     /// The shortest first.
-    limits: Vec<Gcra>,
+    limits: Vec<Gate>,
     /// How many limits have let the next one through already: what one of them gave is not given
     /// back while another makes it wait.
     passed: usize,
@@ -38,6 +42,8 @@ struct State {
     lines: [Line; 2],
     paused_until: Option<Instant>,
     has_task: bool,
+    /// The fleet is asked for cells.
+    is_asking: bool,
     used: Instant,
 }
 
@@ -87,14 +93,31 @@ enum Next {
 }
 
 impl Bucket {
-    pub(super) fn new(rate: &Rate, share_percent: u32, tasks: TaskTracker) -> Self {
+    /// A count; with a fleet, that of all its processes that give it this name.
+    pub(super) fn new(
+        rate: &Rate,
+        share_percent: u32,
+        fleet: Option<(Fleet, String)>,
+        tasks: TaskTracker,
+    ) -> Self {
+        let gates = |limit: &RateLimit| {
+            let key = |(fleet, name): &(Fleet, String)| {
+                let RateLimit { max, per, burst } = limit;
+                (
+                    format!("{name}:{max}/{}/{burst}", per.as_millis()),
+                    fleet.alone,
+                )
+            };
+            Gate::of(limit, fleet.as_ref().map(key))
+        };
         let state = State {
-            limits: rate.limits.iter().map(Gcra::new).collect(),
+            limits: rate.limits.iter().flat_map(gates).collect(),
             passed: 0,
             in_flight: 0,
             lines: [Line::default(), Line::default()],
             paused_until: None,
             has_task: false,
+            is_asking: false,
             used: Instant::now(),
         };
         Self {
@@ -103,6 +126,7 @@ impl Bucket {
             share_percent: u64::from(share_percent.clamp(1, 99)),
             state: Mutex::new(state),
             freed: Notify::new(),
+            fleet: fleet.map(|(fleet, _)| fleet),
             tasks,
         }
     }
@@ -113,6 +137,11 @@ impl Bucket {
         class: Class,
         deadline: Instant,
     ) -> Result<Turn, NotNow> {
+        // Cells of the fleet are had from outside, for which also who will not wait has to.
+        let deadline = match &self.fleet {
+            None => deadline,
+            Some(_) => deadline.max(Instant::now() + OF_ASKING),
+        };
         let granted = match self.ask(class, deadline) {
             Asked::Went(turn) => return Ok(turn),
             Asked::Refused(not_now) => return Err(not_now),
@@ -133,8 +162,10 @@ impl Bucket {
         if state.is_quiet()
             && let Ok(left) = state.pass(now, self.in_flight_max)
         {
+            self.replenish(&mut state, now);
             return Asked::Went(self.take(left));
         }
+        self.replenish(&mut state, now);
         let earliest = state.earliest(class, now);
         let line = state.line(class);
         if line.waiting.len() >= self.waiting_max {
@@ -171,7 +202,7 @@ impl Bucket {
         let memory = state
             .limits
             .iter()
-            .map(Gcra::memory)
+            .map(Gate::memory)
             .max()
             .unwrap_or_default();
         state.in_flight == 0
@@ -186,7 +217,9 @@ impl Bucket {
             let freed = self.freed.notified();
             match self.next() {
                 Next::Went => {}
-                Next::Not(until) => sleep_until(until).await,
+                Next::Not(until) => {
+                    let _sooner = timeout_at(until, freed).await;
+                }
                 Next::Full => freed.await,
                 Next::Nobody => return,
             }
@@ -206,8 +239,12 @@ impl Bucket {
         }
         let left = match state.pass(now, self.in_flight_max) {
             Ok(left) => left,
-            Err(until) => return Next::Not(until),
+            Err(until) => {
+                self.replenish(&mut state, now);
+                return Next::Not(until);
+            }
         };
+        self.replenish(&mut state, now);
         let share = match class {
             Class::Interactive => 100 - self.share_percent,
             Class::Campaign => self.share_percent,
@@ -226,6 +263,25 @@ impl Bucket {
             drop(turn);
         }
         Next::Went
+    }
+
+    /// Asks the fleet for cells, where some are wanted and nobody asks.
+    fn replenish(self: &Arc<Self>, state: &mut State, now: Instant) {
+        let Some(fleet) = self.fleet.as_ref().filter(|_| !state.is_asking) else {
+            return;
+        };
+        let shares = state.limits.iter_mut().filter_map(Gate::share);
+        let wants: Vec<Want> = shares.filter_map(|share| share.want(now)).collect();
+        if wants.is_empty() {
+            return;
+        }
+        state.is_asking = true;
+        let (bucket, fund) = (Arc::clone(self), Arc::clone(&fleet.fund));
+        self.tasks.spawn(async move {
+            let granted = fund.take(wants.clone()).await;
+            bucket.state().put(&wants, granted.ok().as_deref());
+            bucket.freed.notify_one();
+        });
     }
 
     fn take(self: &Arc<Self>, left: Option<Left>) -> Turn {
@@ -278,13 +334,27 @@ impl State {
         for limit in self.limits.iter_mut().skip(self.passed) {
             let left = limit.pass(now)?;
             self.passed += 1;
-            if least.is_none_or(|least| left.count < least.count) {
-                least = Some(left);
-            }
+            let counts = [least, left].into_iter().flatten();
+            least = counts.min_by_key(|left| left.count);
         }
         self.passed = 0;
         self.in_flight += 1;
         Ok(least)
+    }
+
+    /// What the fleet gave, each to the limit that wanted it; `None` where it could not be reached.
+    fn put(&mut self, wants: &[Want], granted: Option<&[Grant]>) {
+        let now = Instant::now();
+        self.is_asking = false;
+        for share in self.limits.iter_mut().filter_map(Gate::share) {
+            let Some(at) = wants.iter().position(|want| share.is_of(want)) else {
+                continue;
+            };
+            match granted.map(|grants| grants.get(at)) {
+                Some(Some(grant)) => share.put(grant, now),
+                _ => share.lose(now),
+            }
+        }
     }
 
     /// When one of a class who comes now has a turn at the earliest.
@@ -347,3 +417,5 @@ impl Drop for Turn {
 
 /// Who waits for somebody else to be done is told this; nobody knows how long that takes.
 const A_WHILE: Duration = Duration::from_millis(100);
+/// How long the fleet is waited for at least.
+const OF_ASKING: Duration = Duration::from_millis(50);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, Hash as _, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::bucket::{Bucket, Turn};
+use super::share::Fleet;
+use crate::crypto::{hex, sha256};
 use crate::mapping::Scope;
 use crate::policy::{Class, Part, Policies, Rate};
 
@@ -21,6 +23,7 @@ use crate::policy::{Class, Part, Policies, Rate};
 #[derive(Debug)]
 pub struct Quotas {
     rates: Vec<Counted>,
+    fleet: Option<Fleet>,
     hasher: RandomState,
 }
 
@@ -78,7 +81,12 @@ pub struct OverQuota {
 
 impl Quotas {
     /// The rates of the policies. One that did not change keeps its counts.
-    pub fn new(policies: &Policies, before: Option<&Self>, tasks: &TaskTracker) -> Self {
+    pub fn new(
+        policies: &Policies,
+        before: Option<&Self>,
+        fleet: Option<Fleet>,
+        tasks: &TaskTracker,
+    ) -> Self {
         let share_percent = policies.campaign.share_percent;
         let counted = policies.rates.values().map(|rate| {
             let known = before.and_then(|before| {
@@ -95,6 +103,7 @@ impl Quotas {
         });
         Self {
             rates: counted.collect(),
+            fleet,
             // Keys of counts that are kept must come to the same numbers.
             hasher: before.map_or_else(RandomState::new, |before| before.hasher.clone()),
         }
@@ -109,7 +118,10 @@ impl Quotas {
     ) -> Result<Admitted, OverQuota> {
         let mut admitted = Admitted::default();
         for counted in self.rates.iter().filter(|counted| counted.counts(counting)) {
-            let bucket = counted.bucket(self.key(&counted.rate, counting));
+            let bucket = counted.bucket(self.key(&counted.rate, counting), || {
+                let fleet = self.fleet.clone()?;
+                Some((fleet, name(&counted.rate, counting)))
+            });
             match bucket.turn(class, deadline).await {
                 Ok(turn) => admitted.turns.push((Arc::clone(&counted.rate), turn)),
                 Err(not_now) => {
@@ -126,25 +138,51 @@ impl Quotas {
     /// The key of a count.
     fn key(&self, rate: &Rate, counting: &Counting<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        for part in &rate.per {
-            match part {
-                Part::Account => counting.account.hash(&mut hasher),
-                Part::Family => counting.family.hash(&mut hasher),
-                Part::Operation => counting.operation.hash(&mut hasher),
-                Part::Caller => counting.caller.hash(&mut hasher),
-                Part::Route => counting.route.hash(&mut hasher),
-                Part::Partner => counting.partner.hash(&mut hasher),
-                Part::Value(query) => {
-                    let scope = Scope {
-                        body: &serde_json::Value::Null,
-                        headers: counting.headers,
-                        query: counting.query,
-                    };
-                    query.text(&scope).hash(&mut hasher);
-                }
+        parts(rate, counting, &mut hasher);
+        hasher.finish()
+    }
+}
+
+/// What tells a count from the others of its rate.
+fn parts(rate: &Rate, counting: &Counting<'_>, into: &mut impl Hasher) {
+    for part in &rate.per {
+        match part {
+            Part::Account => counting.account.hash(into),
+            Part::Family => counting.family.hash(into),
+            Part::Operation => counting.operation.hash(into),
+            Part::Caller => counting.caller.hash(into),
+            Part::Route => counting.route.hash(into),
+            Part::Partner => counting.partner.hash(into),
+            Part::Value(query) => {
+                let scope = Scope {
+                    body: &serde_json::Value::Null,
+                    headers: counting.headers,
+                    query: counting.query,
+                };
+                query.text(&scope).hash(into);
             }
         }
-        hasher.finish()
+    }
+}
+
+/// The name of a count in the fleet, which tells nothing of what it counts.
+fn name(rate: &Rate, counting: &Counting<'_>) -> String {
+    let mut told = Told(rate.name.clone().into_bytes());
+    told.write_u8(0);
+    parts(rate, counting, &mut told);
+    hex(&sha256(&told.0))
+}
+
+/// All that would be hashed.
+struct Told(Vec<u8>);
+
+impl Hasher for Told {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
     }
 }
 
@@ -156,7 +194,7 @@ impl Counted {
         }
     }
 
-    fn bucket(&self, key: u64) -> Arc<Bucket> {
+    fn bucket(&self, key: u64, fleet: impl FnOnce() -> Option<(Fleet, String)>) -> Arc<Bucket> {
         let mut buckets = self.buckets();
         if let Some(known) = buckets.by_key.get(&key) {
             return Arc::clone(known);
@@ -166,7 +204,9 @@ impl Counted {
         let key = if is_full { OF_ALL_OTHERS } else { key };
         let bucket = buckets.by_key.entry(key).or_insert_with(|| {
             let tasks = self.tasks.clone();
-            Arc::new(Bucket::new(&self.rate, self.share_percent, tasks))
+            // What has no count of its own here has none in the fleet.
+            let fleet = if is_full { None } else { fleet() };
+            Arc::new(Bucket::new(&self.rate, self.share_percent, fleet, tasks))
         });
         Arc::clone(bucket)
     }
@@ -232,7 +272,7 @@ mod tests {
         let policies = Policies::read(&[Source::new("rate.yaml", text)], &faults);
         let mut rates = policies.rates.values();
         assert!(rates.next().is_some(), "{:?}", faults.into_sorted());
-        Quotas::new(&policies, None, &TaskTracker::new())
+        Quotas::new(&policies, None, None, &TaskTracker::new())
     }
 
     async fn ask(quotas: &Quotas, caller: &str) -> bool {
