@@ -68,7 +68,8 @@ pub enum Alone {
 
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fleet").field("alone", &self.alone).finish()
+        let mut told = f.debug_struct("Fleet");
+        told.field("alone", &self.alone).finish_non_exhaustive()
     }
 }
 
