@@ -31,9 +31,9 @@ pub mod token;
 
 pub mod limit;
 
-pub mod upstream;
-
 pub mod store;
+
+pub mod upstream;
 
 pub mod route;
 
