@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::inbound::{self, Inbound};
 use crate::outbound::{self, Account, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
-use crate::store::{Journal, OpenFault};
+use crate::store::{OpenFault, Store};
 
 /// Why the process does not start.
 #[derive(Debug, Error)]
@@ -30,9 +30,9 @@ pub enum StartFailure {
     /// A listener cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindFailure),
-    /// The journal cannot be used.
+    /// The store cannot be used.
     #[error(transparent)]
-    Journal(#[from] OpenFault),
+    Store(#[from] OpenFault),
 }
 
 /// The running process.
@@ -77,7 +77,7 @@ pub struct Addresses {
 }
 
 impl App {
-    /// Binds everything and opens the journal, then begins to serve: what cannot be used stops the
+    /// Binds everything and opens the store, then begins to serve: what cannot be used stops the
     /// start before anything else happened. `path` is where a reload reads the settings again.
     pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
         Self::start_at(config, path, Clock::system()).await
@@ -99,12 +99,8 @@ impl App {
         let store = match &config.inbound {
             None => None,
             Some(inbound) => {
-                let journal = Journal::open(&inbound.journal)?;
-                // Whoever held a lease died with it. On a full disk they run out by themselves.
-                if let Err(failure) = journal.end_leases(clock.now_ms()).await {
-                    tracing::warn!(%failure, "leases of the last process could not be ended");
-                }
-                Some(Arc::new(journal))
+                let opened = Store::open(&inbound.store, clock.now_ms()).await?;
+                Some(Arc::new(opened))
             }
         };
         let addresses = Addresses {
@@ -182,10 +178,10 @@ impl App {
             let door = Door::new(service, options, serving.clone());
             let listening = server::serve(bound, door, serving.clone(), self.drain.clone());
             serving.spawn(listening);
-            let sweeping = bridge::sweep(Arc::clone(inbound), self.clock.clone());
+            let upkeep = bridge::upkeep(Arc::clone(inbound), self.clock.clone());
             self.tasks
                 .background
-                .spawn(self.drain.clone().run_until_cancelled_owned(sweeping));
+                .spawn(self.drain.clone().run_until_cancelled_owned(upkeep));
         }
     }
 

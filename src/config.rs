@@ -13,6 +13,7 @@ mod keyring;
 mod listener;
 mod secret;
 mod settings;
+mod store;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ use crate::outbound::{self, AccountOptions, Credentials};
 use crate::policy::Policies;
 use crate::route::Catalogue;
 use crate::server;
-use crate::store::{self, Retention};
+use crate::store::{Choice, Retention};
 pub use flows::FlowOptions;
 
 use crate::runner::Witness;
@@ -79,7 +80,7 @@ pub struct InboundOptions {
     /// How many pushes of one sender a minute may fail to be proved.
     pub failures_max: NonZeroU32,
     /// Where events are kept.
-    pub journal: store::Options,
+    pub store: Choice,
     /// How long what was delivered or given up is kept.
     pub retention: Retention,
     /// Who gets them.

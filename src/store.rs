@@ -6,8 +6,11 @@
 //! survives the death of the process and of the machine. What time it is, the caller says; a clock
 //! that goes back makes leases and marks last longer, and nothing else.
 
+mod chosen;
 mod event;
+mod hold;
 mod journal;
+mod line;
 mod memory;
 pub mod redis;
 
@@ -15,7 +18,9 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use self::redis::Redis;
+pub use chosen::{Choice, Store};
 pub use event::{Duty, Enqueued, Event, Keep, Leased, MARKS_MAX, Mark};
+pub use hold::HELD_CONFLICT;
 pub use journal::{Journal, OpenFault, Options};
 pub use memory::Memory;
 

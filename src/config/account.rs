@@ -161,7 +161,7 @@ pub(super) fn parties(faults: &Faults) -> Option<upstream::Options> {
     })
 }
 
-fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
+pub(super) fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
     let mut fields = Fields::open(node, secrets.faults)?;
     let ca = fields
         .node("ca")

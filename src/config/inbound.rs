@@ -19,7 +19,7 @@ use crate::policy::choice;
 use crate::route::Catalogue;
 use crate::secret::Secret;
 use crate::server;
-use crate::store::{self, Retention};
+use crate::store::{self, Choice, Retention};
 use crate::upstream::BaseUrl;
 use crate::yaml::{Bytes, Fault, Faults, Fields, Name, Node, Read, Value, nearest};
 
@@ -32,10 +32,16 @@ pub(super) fn read(
     let faults = fields.faults();
     let public = fields.node("public");
     let journal = fields.node("journal");
+    let store = fields.node("store");
     let receivers = fields.node("receivers");
     let run = fields.node("run");
     let Some(public) = public else {
-        for (key, node) in [("journal", journal), ("receivers", receivers), ("run", run)] {
+        for (key, node) in [
+            ("journal", journal),
+            ("store", store),
+            ("receivers", receivers),
+            ("run", run),
+        ] {
             if let Some(node) = node {
                 faults.push(
                     Fault::at(
@@ -50,6 +56,10 @@ pub(super) fn read(
     };
     let taken = read_public(public, secrets)?;
     let (journal, retention) = read_journal(journal, secrets);
+    let store = match store {
+        None => Some(Choice::Journal(journal)),
+        Some(node) => super::store::read(node, journal, secrets),
+    };
     let are_written = receivers.is_some();
     let flows = run
         .map(|node| super::flows::read(node, catalogue, secrets))
@@ -70,7 +80,7 @@ pub(super) fn read(
         proxies: taken.proxies,
         failures_max: taken.failures_max,
         listener: taken.listener,
-        journal,
+        store: store?,
         retention,
         receivers,
         parties: account::parties(faults)?,

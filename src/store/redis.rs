@@ -60,10 +60,11 @@ struct Inner {
 impl Redis {
     /// Connects. One that answers and will not do is refused; one that does not answer is tried
     /// again with every request.
-    pub async fn open(options: Options) -> Result<Self, Unfit> {
+    pub async fn open(options: impl Into<Arc<Options>>) -> Result<Self, Unfit> {
+        let options = options.into();
         let requests_max = options.requests_max.min(Semaphore::MAX_PERMITS);
         let finder = Finder {
-            options: Arc::new(options),
+            options,
             drivers: TaskTracker::new(),
         };
         let inner = Inner {

@@ -12,6 +12,7 @@ mod change;
 mod claim;
 mod contract;
 mod crash;
+mod failover;
 mod file;
 mod fleet;
 mod keep;
@@ -20,6 +21,7 @@ mod model;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod support;
+mod trouble;
 
 /// Every promise as a test of its own, for every store.
 macro_rules! promises {
