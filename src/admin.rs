@@ -103,23 +103,19 @@ impl Admin {
         let default = health
             .iter()
             .find(|account| account.name == outbound.default_account);
-        let journal = match &self.inbound {
+        let store = match &self.inbound {
             None => None,
-            Some(inbound) => Some(writable(&inbound.load_full()).await),
+            Some(inbound) => Some(stored(&inbound.load_full()).await),
         };
-        let stores = !matches!(journal, Some(Err(_)));
+        let stores = store.as_ref().is_none_or(|(_, _, takes)| *takes);
         let ready = default.is_some_and(can_serve) && stores && !draining;
         let accounts: Map<String, Value> = health
             .iter()
             .map(|account| (account.name.clone(), describe(account)))
             .collect();
         let mut told = json!({ "ready": ready, "draining": draining, "accounts": accounts });
-        if let (Some(told), Some(journal)) = (told.as_object_mut(), journal) {
-            let journal = match journal {
-                Ok(()) => json!({ "writable": true }),
-                Err(failure) => json!({ "writable": false, "reason": chain(&failure) }),
-            };
-            told.insert("journal".to_owned(), journal);
+        if let (Some(told), Some((kind, store, _))) = (told.as_object_mut(), store) {
+            told.insert(kind.to_owned(), store);
             told.insert("receivers".to_owned(), self.receivers());
         }
         let status = if ready {
@@ -141,6 +137,20 @@ impl Admin {
         });
         Value::Object(described.collect())
     }
+}
+
+/// What the store is, how it is doing, and whether pushes are taken.
+async fn stored(inbound: &Inbound) -> (&'static str, Value, bool) {
+    let (writable, held) = (writable(inbound).await, inbound.store.held());
+    let takes = writable.is_ok() || held.is_some();
+    let mut told = Map::from_iter([("writable".to_owned(), writable.is_ok().into())]);
+    if let Err(failure) = writable {
+        told.insert("reason".to_owned(), chain(&failure).into());
+    }
+    if let Some(held) = held {
+        told.insert("held".to_owned(), held.into());
+    }
+    (inbound.store.kind(), told.into(), takes)
 }
 
 /// Whether pushes can be stored.

@@ -1,6 +1,7 @@
 //! The running process: what a [`Config`] becomes, how it is reloaded, how it ends.
 
 mod bridge;
+mod fleet;
 mod reload;
 
 use std::net::SocketAddr;
@@ -18,12 +19,12 @@ pub use reload::{Reloaded, watch};
 
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, FleetOptions};
 use crate::inbound::{self, Inbound};
-use crate::limit::Quotas;
+use crate::limit::{Fleet, Quotas};
 use crate::outbound::{self, Account, Caches, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
-use crate::store::{Journal, OpenFault};
+use crate::store::OpenFault;
 
 /// Why the process does not start.
 #[derive(Debug, Error)]
@@ -31,9 +32,9 @@ pub enum StartFailure {
     /// A listener cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindFailure),
-    /// The journal cannot be used.
+    /// The store cannot be used.
     #[error(transparent)]
-    Journal(#[from] OpenFault),
+    Store(#[from] OpenFault),
 }
 
 /// The running process.
@@ -41,6 +42,7 @@ pub struct App {
     path: Option<PathBuf>,
     outbound: Arc<ArcSwap<Outbound>>,
     inbound: Option<Arc<ArcSwap<Inbound>>>,
+    fleet: Option<Fleet>,
     /// What listeners were bound with, and which files are watched.
     settled: Mutex<Settled>,
     drain: CancellationToken,
@@ -64,6 +66,8 @@ struct Tasks {
 struct Settled {
     listeners: Vec<(server::Options, SharedTls)>,
     files: Vec<PathBuf>,
+    /// What a fleet shares, as it was joined.
+    fleet: Option<FleetOptions>,
 }
 
 /// Where the process listens; `None` where only a unix socket does, or nothing.
@@ -78,7 +82,7 @@ pub struct Addresses {
 }
 
 impl App {
-    /// Binds everything and opens the journal, then begins to serve: what cannot be used stops the
+    /// Binds everything and opens the store, then begins to serve: what cannot be used stops the
     /// start before anything else happened. `path` is where a reload reads the settings again.
     pub async fn start(config: Config, path: Option<PathBuf>) -> Result<Self, StartFailure> {
         Self::start_at(config, path, Clock::system()).await
@@ -97,17 +101,8 @@ impl App {
             Some(inbound) => Some(server::bind(&inbound.listener).await?),
         };
         let tasks = Tasks::default();
-        let store = match &config.inbound {
-            None => None,
-            Some(inbound) => {
-                let journal = Journal::open(&inbound.journal)?;
-                // Whoever held a lease died with it. On a full disk they run out by themselves.
-                if let Err(failure) = journal.end_leases(clock.now_ms()).await {
-                    tracing::warn!(%failure, "leases of the last process could not be ended");
-                }
-                Some(Arc::new(journal))
-            }
-        };
+        let fleet = fleet::join(&config).await?;
+        let store = fleet::store(&config, fleet.as_ref(), &clock).await?;
         let addresses = Addresses {
             local: local.address(),
             admin: admin.address(),
@@ -116,12 +111,14 @@ impl App {
         let settled = Settled {
             listeners: bound(&config, [Some(&local), Some(&admin), public.as_ref()]),
             files: config.files.clone(),
+            fleet: config.fleet.clone(),
         };
         let options = config.inbound.take();
         let openers = bridge::openers(&config);
         let default_account = config.default_account.clone();
         let drain_max = config.drain;
-        let outbound = build(config, None, (&clock, &tasks.background));
+        let means = (&clock, &tasks.background, fleet.as_ref());
+        let outbound = build(config, None, means);
         let outbound = Arc::new(ArcSwap::from_pointee(outbound));
         let inbound = options.zip(store).map(|(options, store)| {
             let parts = bridge::Parts {
@@ -137,6 +134,7 @@ impl App {
             path,
             outbound,
             inbound,
+            fleet,
             drain: CancellationToken::new(),
             drain_max,
             clock,
@@ -183,10 +181,10 @@ impl App {
             let door = Door::new(service, options, serving.clone());
             let listening = server::serve(bound, door, serving.clone(), self.drain.clone());
             serving.spawn(listening);
-            let sweeping = bridge::sweep(Arc::clone(inbound), self.clock.clone());
+            let upkeep = bridge::upkeep(Arc::clone(inbound), self.clock.clone());
             self.tasks
                 .background
-                .spawn(self.drain.clone().run_until_cancelled_owned(sweeping));
+                .spawn(self.drain.clone().run_until_cancelled_owned(upkeep));
         }
     }
 
@@ -214,7 +212,7 @@ impl App {
             delivering,
             ..
         } = self.tasks.clone();
-        let inbound = self.inbound();
+        let (inbound, fleet) = (self.inbound(), self.fleet.clone());
         serving.close();
         delivering.close();
         let drain_max = self.drain_max;
@@ -229,6 +227,9 @@ impl App {
             let whole = timeout(drain_max, all).await.is_ok();
             if let Some(inbound) = inbound {
                 inbound.store.close().await;
+            }
+            if let Some(fleet) = fleet {
+                fleet.redis.close().await;
             }
             whole
         }
@@ -255,7 +256,7 @@ fn bound(config: &Config, bound: [Option<&Bound>; 3]) -> Vec<(server::Options, S
 fn build(
     config: Config,
     before: Option<&Outbound>,
-    (clock, background): (&Clock, &TaskTracker),
+    (clock, background, fleet): (&Clock, &TaskTracker, Option<&Fleet>),
 ) -> Outbound {
     let Config {
         accounts,
@@ -275,13 +276,17 @@ fn build(
             let known = before.and_then(|before| before.accounts.get(&name));
             let account = match known {
                 Some(known) if known.is_made_of(&options, &policies, pace) => Arc::clone(known),
-                _ => Arc::new(Account::new(options, &policies, pace, (clock, background))),
+                _ => {
+                    let redis = fleet.map(|fleet| &fleet.redis);
+                    let means = (clock, background);
+                    Arc::new(Account::new(options, &policies, pace, means, redis))
+                }
             };
             (name, account)
         })
         .collect();
     let known = before.map(|before| before.quotas.as_ref());
-    let quotas = Arc::new(Quotas::new(&policies, known, None, background));
+    let quotas = Arc::new(Quotas::new(&policies, known, fleet.cloned(), background));
     // What is kept stays through a reload, as long as there is room for as much.
     let caches = cache.map(
         |options| match before.and_then(|before| before.caches.as_ref()) {

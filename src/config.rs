@@ -6,6 +6,7 @@
 
 mod account;
 mod files;
+mod fleet;
 mod flows;
 mod hooks;
 mod inbound;
@@ -25,6 +26,7 @@ pub use keyring::of_references as keyring;
 use crate::cache;
 use crate::delivery::TargetOptions;
 use crate::inbound::{Hooks, TrustedProxies};
+use crate::limit::Alone;
 use crate::outbound::{self, AccountOptions, Credentials};
 use crate::policy::Policies;
 use crate::route::Catalogue;
@@ -44,6 +46,8 @@ pub struct Config {
     pub local: server::Options,
     /// The admin listener.
     pub admin: server::Options,
+    /// What a fleet shares, if there is one.
+    pub fleet: Option<FleetOptions>,
     /// The inbound bridge, if there is one.
     pub inbound: Option<InboundOptions>,
     /// The accounts.
@@ -70,6 +74,17 @@ pub struct Config {
     pub files: Vec<PathBuf>,
 }
 
+/// What the settings say of a fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetOptions {
+    /// The Redis that it shares.
+    pub redis: Arc<store::redis::Options>,
+    /// What the rates do while it is away.
+    pub alone: Alone,
+    /// Whether the journal holds pushes while it is away.
+    pub holds: bool,
+}
+
 /// What the settings say of the inbound path.
 #[derive(Debug)]
 pub struct InboundOptions {
@@ -81,7 +96,7 @@ pub struct InboundOptions {
     pub proxies: TrustedProxies,
     /// How many pushes of one sender a minute may fail to be proved.
     pub failures_max: NonZeroU32,
-    /// Where events are kept.
+    /// Where events are kept, or held while the Redis of a fleet is away.
     pub journal: store::Options,
     /// How long what was delivered or given up is kept.
     pub retention: Retention,

@@ -15,6 +15,7 @@ mod keyring;
 mod proven;
 mod scheme;
 mod signer;
+mod vault;
 mod verifier;
 
 pub use aes_key::{AesKey, KeyFault};
@@ -26,6 +27,7 @@ pub use keyring::{Keyring, NamedKey};
 pub use proven::Proven;
 pub use scheme::{Described, Keys, SCHEMES, Scheme};
 pub use signer::{SignFailure, Signer};
+pub use vault::Vault;
 pub use verifier::{
     ALGORITHMS, Algorithm, Cidr, CidrFault, ClientCertificates, DescribedVerifier, Evidence,
     KeyPlace, PLACEHOLDERS, Parse, PeerCertificate, ProofFailure, PublicKey, SIGNATURE_ENCODINGS,

@@ -52,7 +52,7 @@ use crate::message::{Body, Peer, RequestId};
 use crate::outbound::{Answer, Call};
 use crate::policy::{Class, Direction, Sealer, SealingChoice};
 use crate::runner::{Runner, Running};
-use crate::store::{Duty, Enqueued, Event, Journal, Queue as _, Retention};
+use crate::store::{Duty, Enqueued, Event, Queue as _, Retention, Store};
 use crate::telemetry::{Record, Stage};
 
 /// Everything that the inbound path needs.
@@ -70,7 +70,7 @@ pub struct Inbound {
     /// The routes that run.
     pub routes: Vec<Arc<Running>>,
     /// Where events are kept.
-    pub store: Arc<Journal>,
+    pub store: Arc<Store>,
     /// Whether pushes could not be stored lately.
     pub trouble: Arc<Trouble>,
     /// Who gets them.

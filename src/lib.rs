@@ -33,9 +33,9 @@ pub mod limit;
 
 pub mod cache;
 
-pub mod upstream;
-
 pub mod store;
+
+pub mod upstream;
 
 pub mod route;
 

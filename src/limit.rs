@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 pub use gcra::Left;
 pub use quotas::{Admitted, Counting, OverQuota, Quotas};
-pub use share::{Alone, Fleet, Fund, Grant, LIFE, Taking, Want};
+pub use share::{Alone, Fleet, LIFE};
 
 /// The failures of one sender: a few are its right, more than that make it wait.
 pub struct FailureLimit<C: Clock = DefaultClock> {

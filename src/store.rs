@@ -6,14 +6,21 @@
 //! survives the death of the process and of the machine. What time it is, the caller says; a clock
 //! that goes back makes leases and marks last longer, and nothing else.
 
+mod chosen;
 mod event;
+mod hold;
 mod journal;
+mod line;
 mod memory;
+pub mod redis;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use self::redis::Redis;
+pub use chosen::Store;
 pub use event::{Duty, Enqueued, Event, Keep, Leased, MARKS_MAX, Mark};
+pub use hold::HELD_CONFLICT;
 pub use journal::{Journal, OpenFault, Options};
 pub use memory::Memory;
 
@@ -226,6 +233,12 @@ pub enum StoreFailure {
         /// How much it holds.
         bytes: u64,
     },
+    /// It does not answer, or not yet. What was asked may have been done all the same.
+    #[error("the store cannot be reached: {what}")]
+    Unreachable {
+        /// What was tried, and what happened.
+        what: String,
+    },
     /// Too much waits to be written.
     #[error("the store cannot keep up")]
     Crowded,
@@ -254,7 +267,9 @@ pub trait Queue: Send + Sync {
     /// bodies have more than [`LEASE_BYTES_MAX`] bytes.
     ///
     /// A lease that has run out is no lease any longer: its delivery waits again, or, where doing
-    /// it twice does harm, is `unknown`, both with the class [`LEASE_EXPIRED`]. Leases of the target
+    /// it twice does harm, is `unknown`, both with the class [`LEASE_EXPIRED`]. One whose leases ran out
+    /// [`LEASES_LOST_MAX`] times, and never was settled in between, is buried with that class: it may
+    /// be what ends the process that attempts it. Leases of the target
     /// are looked at here, those of all targets in [`Queue::change`] and [`Queue::sweep`]; until
     /// then they are listed as leased.
     ///
@@ -385,6 +400,9 @@ pub trait Queue: Send + Sync {
 
 /// The class of what was set aside, or waits again, because a lease ran out.
 pub const LEASE_EXPIRED: &str = "lease_expired";
+
+/// How many leases of a delivery may run out one after the other.
+pub const LEASES_LOST_MAX: u32 = 5;
 
 /// How many bytes of bodies are handed out at once, at most; one delivery always is.
 pub const LEASE_BYTES_MAX: usize = 32 << 20;

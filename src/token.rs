@@ -6,6 +6,7 @@
 
 mod attempt;
 mod failure;
+mod fleet;
 mod keeper;
 
 use std::fmt;

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use base::BaseUrl;
+pub use dial::{Connection, Dialer};
 pub use failure::SendFailure;
 
 use crate::message::{Body, Interim};

@@ -14,7 +14,7 @@ use crate::delivery::{self, Delivery, RouteTarget, Target, TargetOptions};
 use crate::inbound::{Drift, Inbound, Opener, Senders};
 use crate::outbound::{AccountOptions, Outbound};
 use crate::runner::{Parties, Runner, Running};
-use crate::store::{Journal, Queue as _};
+use crate::store::{Queue as _, Store};
 
 /// What opens sealed pushes, taken from the accounts.
 pub(super) fn openers(config: &Config) -> BTreeMap<String, Opener> {
@@ -33,7 +33,7 @@ pub(super) fn openers(config: &Config) -> BTreeMap<String, Opener> {
 pub(super) struct Parts {
     pub(super) openers: BTreeMap<String, Opener>,
     pub(super) default_account: String,
-    pub(super) store: Arc<Journal>,
+    pub(super) store: Arc<Store>,
     pub(super) outbound: Arc<ArcSwap<Outbound>>,
 }
 
@@ -105,7 +105,7 @@ fn deliver(
     (receivers, flows): (Vec<TargetOptions>, Vec<FlowOptions>),
     runner: &Arc<Runner>,
     before: Option<&Inbound>,
-    (means, tasks): (&delivery::Means<Journal>, &Tasks),
+    (means, tasks): (&delivery::Means<Store>, &Tasks),
 ) -> Arc<Delivery> {
     // Routes are read anew each time, so that only receivers alone can go on as they are.
     let known = before.filter(|before| {
@@ -142,8 +142,17 @@ fn drifts(routes: &[Arc<Running>], before: Option<&Inbound>) -> BTreeMap<String,
     watched.map(drift).collect()
 }
 
-/// Forgets what was kept long enough, for ever.
-pub(super) async fn sweep(inbound: Arc<ArcSwap<Inbound>>, clock: Clock) {
+/// What is done beside pushes and deliveries, for ever.
+pub(super) async fn upkeep(inbound: Arc<ArcSwap<Inbound>>, clock: Clock) {
+    tokio::join!(
+        sweep(&inbound, &clock),
+        bring(&inbound, &clock),
+        listen(&inbound)
+    );
+}
+
+/// Forgets what was kept long enough.
+async fn sweep(inbound: &ArcSwap<Inbound>, clock: &Clock) {
     loop {
         let current = inbound.load_full();
         let swept = current.store.sweep(current.retention, clock.now_ms()).await;
@@ -155,4 +164,34 @@ pub(super) async fn sweep(inbound: Arc<ArcSwap<Inbound>>, clock: Clock) {
     }
 }
 
+/// Brings over what was held while the store of the fleet was away.
+async fn bring(inbound: &ArcSwap<Inbound>, clock: &Clock) {
+    loop {
+        sleep(BRING_EVERY).await;
+        let store = Arc::clone(&inbound.load().store);
+        match store.bring(clock.now_ms()).await {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "what was held is in the store"),
+            Err(failure) => tracing::debug!(%failure, "what is held stays held"),
+        }
+    }
+}
+
+/// Rings the bell of targets that another process stored something for.
+async fn listen(inbound: &ArcSwap<Inbound>) {
+    loop {
+        let store = Arc::clone(&inbound.load().store);
+        let rung = store.rung().await;
+        let current = inbound.load_full();
+        let is_meant = |target: &&Target| {
+            rung.as_ref()
+                .is_none_or(|names| names.contains(target.name()))
+        };
+        for target in current.delivery.targets().filter(is_meant) {
+            target.ring();
+        }
+    }
+}
+
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+const BRING_EVERY: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ pub enum Reloaded {
     /// The new configuration serves. The listeners named here changed too, and keep what they
     /// were bound with until a restart.
     Done {
-        /// Listeners whose settings need a restart.
+        /// Listeners, and the store, whose settings need a restart.
         restart_for: Vec<&'static str>,
     },
     /// The files are faulty; the configuration from before serves on.
@@ -41,7 +41,8 @@ impl App {
         let options = config.inbound.take();
         let (openers, default_account) = (openers(&config), config.default_account.clone());
         let before = self.outbound.load_full();
-        let built = build(config, Some(&before), (&self.clock, &self.tasks.background));
+        let means = (&self.clock, &self.tasks.background, self.fleet.as_ref());
+        let built = build(config, Some(&before), means);
         self.outbound.store(Arc::new(built));
         if let Some((inbound, options)) = self.inbound.as_ref().zip(options) {
             let before = inbound.load_full();
@@ -65,6 +66,9 @@ impl App {
         let public = config.inbound.as_ref().map(|inbound| &inbound.listener);
         let wanted = [Some(&config.local), Some(&config.admin), public];
         let mut restart_for = Vec::new();
+        if settled.fleet != config.fleet {
+            restart_for.push("store");
+        }
         for (at, wanted) in wanted.into_iter().enumerate() {
             match (settled.listeners.get_mut(at), wanted) {
                 (None, None) => {}

@@ -138,7 +138,7 @@ const SIGXFSZ: i32 = 25;
 pub(super) fn told(failure: &StartFailure, setting: impl Fn(&str) -> String) -> String {
     let bind = match failure {
         StartFailure::Bind(bind) => bind,
-        StartFailure::Journal(fault) => return telemetry::chain(fault),
+        StartFailure::Store(fault) => return telemetry::chain(fault),
     };
     match bind {
         BindFailure::Taken { name, place } => format!(

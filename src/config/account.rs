@@ -130,7 +130,7 @@ pub(super) fn read_upstream(
         },
         Some(node) => read_material(node, secrets)?,
     };
-    let tls = Client::new(material, protocol).map_err(|fault| {
+    let tls = Client::new(material, Some(protocol)).map_err(|fault| {
         let message = format!("no TLS with these files: {fault}");
         let fault = match tls_node {
             Some(node) => Fault::at(node, message),
@@ -152,7 +152,7 @@ pub(super) fn parties(faults: &Faults) -> Option<upstream::Options> {
         extra_ca: None,
         client: None,
     };
-    let tls = Client::new(material, Protocol::Auto).map_err(|fault| {
+    let tls = Client::new(material, Some(Protocol::Auto)).map_err(|fault| {
         faults.push(Fault::nowhere(format!("no TLS: {fault}")));
     });
     Some(upstream::Options {
@@ -163,7 +163,7 @@ pub(super) fn parties(faults: &Faults) -> Option<upstream::Options> {
     })
 }
 
-fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
+pub(super) fn read_material(node: &Node, secrets: &mut Secrets<'_>) -> Option<Material> {
     let mut fields = Fields::open(node, secrets.faults)?;
     let ca = fields
         .node("ca")

@@ -36,6 +36,9 @@ pub(super) fn read(
     let (local, credentials, limits) = local(fields.node("local"), &mut secrets);
     let admin = admin(fields.node("admin"), &mut secrets);
     let accounts = accounts(&mut fields, (&policies, &catalogue), &mut secrets);
+    let fleet = fields
+        .node("store")
+        .and_then(|node| super::fleet::read(node, &mut secrets));
     let inbound = inbound::read(&mut fields, &catalogue, &mut secrets);
     let default_account = default_account(&mut fields, node);
     check_loops(node, &accounts, [&local, &admin], faults);
@@ -47,6 +50,7 @@ pub(super) fn read(
     Some(Config {
         local,
         admin,
+        fleet,
         inbound,
         accounts,
         default_account: default_account?,

@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use super::gate::Gate;
 use super::gcra::Left;
-use super::share::{Fleet, Grant, Want};
+use super::share::Fleet;
 use crate::policy::{Class, Rate, RateLimit};
+use crate::store::redis::{Grant, Want};
 
 /// One count of a rate.
 #[derive(Debug)]
@@ -276,9 +277,9 @@ impl Bucket {
             return;
         }
         state.is_asking = true;
-        let (bucket, fund) = (Arc::clone(self), Arc::clone(&fleet.fund));
+        let (bucket, redis) = (Arc::clone(self), Arc::clone(&fleet.redis));
         self.tasks.spawn(async move {
-            let granted = fund.take(wants.clone()).await;
+            let granted = redis.cells(&wants).await;
             bucket.state().put(&wants, granted.ok().as_deref());
             bucket.freed.notify_one();
         });

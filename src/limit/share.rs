@@ -5,7 +5,6 @@
 //! limit allows in `T` and [`LIFE`], and never more than one batch of each process above the limit.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,46 +12,14 @@ use tokio::time::Instant;
 
 use super::gcra::Left;
 use crate::policy::RateLimit;
-use crate::store::StoreFailure;
-
-/// Where a fleet has its cells from.
-pub trait Fund: Send + Sync {
-    /// Takes cells of each, as many as there are; all of them at the same moment.
-    fn take(&self, wants: Vec<Want>) -> Taking<'_>;
-}
-
-/// What a fund brings, in the order of what is wanted.
-pub type Taking<'f> = Pin<Box<dyn Future<Output = Result<Vec<Grant>, StoreFailure>> + Send + 'f>>;
-
-/// Cells that are wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Want {
-    /// What is counted together.
-    pub key: String,
-    /// The time between two.
-    pub interval: Duration,
-    /// How many may come at once.
-    pub burst: u32,
-    /// How many are wanted.
-    pub cells: u32,
-}
-
-/// Cells that were had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grant {
-    /// How many.
-    pub cells: u32,
-    /// How many are left.
-    pub left: u32,
-    /// When there is another, where none was had.
-    pub opens_in: Duration,
-}
+use crate::store::Redis;
+use crate::store::redis::{Grant, Want};
 
 /// A fleet, and what a process does that cannot reach it.
 #[derive(Clone)]
 pub struct Fleet {
     /// Where the cells are.
-    pub fund: Arc<dyn Fund>,
+    pub redis: Arc<Redis>,
     /// What goes on alone.
     pub alone: Alone,
 }
@@ -88,7 +55,7 @@ pub(super) struct Share {
     left: u32,
     /// When there is more, where that is known.
     opens: Option<Instant>,
-    /// While the fund cannot be reached.
+    /// While Redis cannot be reached.
     away_until: Option<Instant>,
 }
 
@@ -155,7 +122,7 @@ impl Share {
         self.key == want.key
     }
 
-    /// What a fund brought.
+    /// What Redis gave.
     pub(super) fn put(&mut self, grant: &Grant, now: Instant) {
         // Those that are at hand went within their life, or they would be forgotten.
         if self.cells <= self.batch / 2 && self.good_until > now {
@@ -193,7 +160,7 @@ fn batch_max(limit: &RateLimit) -> u32 {
 pub const LIFE: Duration = Duration::from_secs(1);
 /// How long a call waits for cells before it looks again; it is woken when they come.
 const SOON: Duration = Duration::from_millis(100);
-/// How long nobody asks after the fund could not be reached.
+/// How long nobody asks after Redis could not be reached.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

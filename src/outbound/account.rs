@@ -14,6 +14,7 @@ use crate::limit::FailureLimit;
 use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies, Sealer, SealingChoice};
 use crate::route::Entry;
 use crate::secret::Secret;
+use crate::store::Redis;
 use crate::token::{Health, Identity, Keeper, Means, Pace};
 use crate::upstream::{self, Upstream};
 
@@ -93,6 +94,7 @@ impl Account {
         policies: &Policies,
         pace: Pace,
         (clock, tasks): (&Clock, &TaskTracker),
+        redis: Option<&Arc<Redis>>,
     ) -> Self {
         let platform = Arc::new(Upstream::new(options.upstream.clone(), tasks.clone()));
         let others = options
@@ -108,6 +110,7 @@ impl Account {
                     upstream: Arc::clone(&platform),
                     pace,
                     clock: clock.clone(),
+                    redis: redis.cloned(),
                     tasks: tasks.clone(),
                 };
                 (name, keeper(&options, &login, means))

@@ -13,7 +13,8 @@ use crate::store::memory::keep::Keeps;
 use crate::store::memory::mark::Marks;
 use crate::store::{
     Change, Delivery, DeliveryId, Enqueued, Event, Filter, Keep, LEASE_BYTES_MAX, LEASE_EXPIRED,
-    Lease, Leased, Queue, Reason, Retention, Settlement, State, StoreFailure, UnixMs,
+    LEASES_LOST_MAX, Lease, Leased, Queue, Reason, Retention, Settlement, State, StoreFailure,
+    UnixMs,
 };
 
 /// A store in memory.
@@ -38,6 +39,8 @@ struct Entry {
     /// The id of the event's first delivery.
     event: i64,
     progress: Option<Bytes>,
+    /// How many of its leases ran out, one after the other.
+    lost: u32,
 }
 
 impl Memory {
@@ -107,6 +110,7 @@ impl Queue for Memory {
                 body: event.body.clone(),
                 event: number,
                 progress: None,
+                lost: 0,
                 delivery,
             };
             kept.deliveries.insert(entry.delivery.id.0, entry);
@@ -194,6 +198,7 @@ impl Queue for Memory {
             }
         };
         entry.progress = progress.or(entry.progress.take());
+        entry.lost = 0;
         let delivery = &mut entry.delivery;
         (delivery.state, delivery.due_ms, delivery.reason) = (state, due_ms, reason);
         if state == State::Buried {
@@ -376,19 +381,34 @@ impl Kept {
     }
 
     fn expire(&mut self, target: Option<&str>, now_ms: UnixMs) {
-        for Entry { delivery, .. } in self.deliveries.values_mut() {
+        let mut given_up = Vec::new();
+        for Entry {
+            delivery,
+            event,
+            lost,
+            ..
+        } in self.deliveries.values_mut()
+        {
             let is_meant = target.is_none_or(|target| delivery.target == target);
-            if is_meant && delivery.state == State::Leased && delivery.due_ms <= now_ms {
-                delivery.state = if delivery.is_once {
-                    State::Unknown
-                } else {
-                    State::Waiting
-                };
-                delivery.reason = Some(Reason {
-                    class: LEASE_EXPIRED.to_owned(),
-                    status: None,
-                });
+            if !is_meant || delivery.state != State::Leased || delivery.due_ms > now_ms {
+                continue;
             }
+            *lost += 1;
+            delivery.state = match *lost {
+                _ if delivery.is_once => State::Unknown,
+                LEASES_LOST_MAX.. => State::Buried,
+                _ => State::Waiting,
+            };
+            if delivery.state == State::Buried {
+                given_up.push(*event);
+            }
+            delivery.reason = Some(Reason {
+                class: LEASE_EXPIRED.to_owned(),
+                status: None,
+            });
+        }
+        for event in given_up {
+            self.give_up(event);
         }
     }
 
@@ -414,6 +434,7 @@ impl Kept {
                     return false;
                 }
                 (entry.delivery.state, entry.delivery.due_ms) = (State::Waiting, due_ms);
+                entry.lost = 0;
             }
             Change::Bury => {
                 (entry.delivery.state, entry.delivery.due_ms) = (State::Buried, now_ms);

@@ -34,6 +34,8 @@ pub(super) struct Granted {
     pub(super) text: Secret,
     pub(super) header: HeaderValue,
     pub(super) lifetime: Duration,
+    /// How old it is already.
+    pub(super) age: Duration,
 }
 
 impl Attempt {
@@ -143,6 +145,16 @@ impl Attempt {
         Ok(plain.unwrap_or(answer))
     }
 
+    /// A new token, as it is shown to the platform.
+    pub(super) fn shown(&self, text: Secret, lifetime: Duration) -> Result<Granted, LoginFailure> {
+        Ok(Granted {
+            header: header(&self.identity.authorization, text.expose())?,
+            text,
+            lifetime,
+            age: Duration::ZERO,
+        })
+    }
+
     /// Reads the answer to a login.
     fn read(&self, status: StatusCode, answer: &[u8]) -> Result<Granted, LoginFailure> {
         let refused = matches!(
@@ -180,7 +192,6 @@ impl Attempt {
             .as_ref()
             .and_then(Scalar::text)
             .ok_or(LoginFailure::NoToken)?;
-        let header = header(&self.identity.authorization, token)?;
         let told = match &self.login.lifetime_at {
             Some(query) => find(answer, query)?.and_then(|seconds| seconds.integer()),
             None => None,
@@ -192,11 +203,7 @@ impl Attempt {
                 Duration::from_secs(seconds)
             }
         };
-        Ok(Granted {
-            text: Secret::new(token.to_owned()),
-            header,
-            lifetime,
-        })
+        self.shown(Secret::new(token.to_owned()), lifetime)
     }
 }
 

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::attempt::{Attempt, Granted};
+use super::fleet::Shared;
 use super::{Generation, LoginFailure, Pace, Token};
 use crate::clock::Clock;
 use crate::crypto::Keyring;
 use crate::policy::Login;
 use crate::secret::Secret;
+use crate::store::Redis;
 use crate::upstream::Upstream;
 
 /// Keeps one token. Cheap to share; dropping the last handle ends its work.
@@ -43,6 +45,8 @@ pub struct Means {
     pub pace: Pace,
     /// The wall clock, for keys that are valid for a time.
     pub clock: Clock,
+    /// Where a fleet has its tokens together.
+    pub redis: Option<Arc<Redis>>,
     /// Who owns its work.
     pub tasks: TaskTracker,
 }
@@ -77,6 +81,7 @@ pub enum Health {
 
 struct Inner {
     attempt: Attempt,
+    shared: Option<Shared>,
     pace: Pace,
     current: ArcSwapOption<Token>,
     state: Mutex<State>,
@@ -89,6 +94,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     generation: u64,
+    /// Which of the fleet's tokens was the last one.
+    version: u64,
     under_way: bool,
     /// The login under way began before a token was rejected: what it brings may be as void.
     outdated: bool,
@@ -108,17 +115,20 @@ impl Keeper {
             upstream,
             pace,
             clock,
+            redis,
             tasks,
         } = means;
         let stop = CancellationToken::new();
+        let attempt = Attempt {
+            account,
+            login,
+            identity,
+            upstream,
+            clock,
+        };
         let inner = Arc::new(Inner {
-            attempt: Attempt {
-                account,
-                login,
-                identity,
-                upstream,
-                clock,
-            },
+            shared: redis.and_then(|redis| Shared::new(redis, &attempt)),
+            attempt,
             pace,
             current: ArcSwapOption::empty(),
             state: Mutex::default(),
@@ -269,7 +279,7 @@ impl Inner {
         self.tasks.spawn(async move {
             let asked = Instant::now();
             let deadline = asked + inner.pace.login;
-            let run = timeout(inner.pace.login, inner.attempt.run(deadline));
+            let run = timeout(inner.pace.login, inner.run(deadline));
             let outcome = tokio::select! {
                 () = inner.stop.cancelled() => return,
                 outcome = run => outcome.unwrap_or(Err(LoginFailure::Timeout)),
@@ -278,17 +288,33 @@ impl Inner {
         });
     }
 
-    fn end_login(self: &Arc<Self>, asked: Instant, outcome: Result<Granted, LoginFailure>) {
+    /// Logs in, or gets what the fleet has; with its version.
+    async fn run(&self, deadline: Instant) -> Result<(Granted, u64), LoginFailure> {
+        let have = self.lock().version;
+        match &self.shared {
+            None => Ok((self.attempt.run(deadline).await?, have)),
+            Some(shared) => {
+                shared
+                    .token(&self.attempt, (have, deadline), &self.pace)
+                    .await
+            }
+        }
+    }
+
+    fn end_login(self: &Arc<Self>, asked: Instant, outcome: Result<(Granted, u64), LoginFailure>) {
         let wake = {
             let mut state = self.lock();
             let outdated = std::mem::take(&mut state.outdated);
             match outcome {
                 // Still under way: whoever waits goes on waiting for the next one.
                 Ok(_) if outdated => None,
-                Ok(granted) if asked + granted.lifetime <= Instant::now() => {
+                Ok((granted, _)) if asked + granted.lifetime <= Instant::now() => {
                     Some(self.back_off(&mut state, LoginFailure::ShortLived))
                 }
-                Ok(granted) => Some(self.accept(&mut state, asked, granted)),
+                Ok((granted, version)) => {
+                    state.version = version;
+                    Some(self.accept(&mut state, asked, granted))
+                }
                 Err(failure) => Some(self.back_off(&mut state, failure)),
             }
         };
@@ -311,7 +337,7 @@ impl Inner {
             generation: Generation(state.generation),
             text: granted.text,
             header: granted.header,
-            born: Instant::now(),
+            born: Instant::now().checked_sub(granted.age).unwrap_or(asked),
             expires: asked + granted.lifetime,
         };
         self.current.store(Some(Arc::new(token)));

@@ -13,33 +13,38 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{BaseUrl, SendFailure};
+use super::SendFailure;
+use super::tls::Client;
 
-/// Opens connections to one upstream.
-pub(super) struct Dialer {
-    base: BaseUrl,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+/// Opens connections to one place.
+pub struct Dialer {
+    host: String,
+    port: u16,
+    tls: Option<TlsConnector>,
 }
 
 /// An open connection, plain or TLS.
-pub(super) enum Connection {
+pub enum Connection {
+    /// Plain TCP.
     Plain(TcpStream),
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Dialer {
-    pub(super) fn new(base: BaseUrl, tls: Arc<rustls::ClientConfig>) -> Self {
-        let name = ServerName::try_from(base.host().to_owned()).ok();
-        let tls = name
-            .filter(|_| base.is_tls())
-            .map(|name| (TlsConnector::from(tls), name));
-        Self { base, tls }
+    /// For a host and a port, plain where there is no TLS client.
+    pub fn new(host: &str, port: u16, tls: Option<&Client>) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            tls: tls.map(|tls| TlsConnector::from(tls.config())),
+        }
     }
 
     /// Resolves, connects and shakes hands, within the deadline. The name is resolved anew each
     /// time, so that a changed address is followed.
-    pub(super) async fn dial(&self, deadline: Instant) -> Result<Connection, SendFailure> {
-        let host = (self.base.host(), self.base.port());
+    pub async fn dial(&self, deadline: Instant) -> Result<Connection, SendFailure> {
+        let host = (self.host.as_str(), self.port);
         let addresses: Vec<SocketAddr> = timeout_at(deadline, lookup_host(host))
             .await
             .map_err(|_| SendFailure::ConnectTimeout)?
@@ -51,10 +56,12 @@ impl Dialer {
         stream
             .set_nodelay(true)
             .map_err(|error| SendFailure::Connect(Arc::new(error)))?;
-        let Some((connector, name)) = &self.tls else {
+        let Some(connector) = &self.tls else {
             return Ok(Connection::Plain(stream));
         };
-        let handshake = connector.connect(name.clone(), stream);
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|error| SendFailure::Tls(Arc::new(io::Error::other(error))))?;
+        let handshake = connector.connect(name, stream);
         let stream = timeout_at(deadline, handshake)
             .await
             .map_err(|_| SendFailure::ConnectTimeout)?

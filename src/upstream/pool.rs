@@ -101,7 +101,7 @@ impl Pool {
             http2_wanted: protocol != Protocol::Http1
                 && (base.is_tls() || protocol == Protocol::Http2),
             plain_http2: protocol == Protocol::Http2 && !base.is_tls(),
-            dialer: Dialer::new(base, tls.config()),
+            dialer: Dialer::new(base.host(), base.port(), base.is_tls().then_some(&tls)),
             places: Arc::new(Semaphore::new(limits.calls_max)),
             login_places: Arc::new(Semaphore::new(LOGIN_PLACES)),
             waiting: AtomicUsize::new(0),

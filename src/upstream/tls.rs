@@ -28,8 +28,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a TLS client.
-    pub fn new(material: Material, protocol: Protocol) -> Result<Self, TlsFault> {
+    /// Makes a TLS client, for an HTTP or, where there is none, for what is no HTTP.
+    pub fn new(material: Material, protocol: Option<Protocol>) -> Result<Self, TlsFault> {
         let config = Arc::new(client(&material, protocol)?);
         Ok(Self {
             material: Arc::new(material),
@@ -75,7 +75,7 @@ pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn client(material: &Material, protocol: Protocol) -> Result<ClientConfig, TlsFault> {
+fn client(material: &Material, protocol: Option<Protocol>) -> Result<ClientConfig, TlsFault> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -95,9 +95,10 @@ fn client(material: &Material, protocol: Protocol) -> Result<ClientConfig, TlsFa
             .map_err(TlsFault::Pair)?,
     };
     config.alpn_protocols = match protocol {
-        Protocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        Protocol::Http1 => vec![b"http/1.1".to_vec()],
-        Protocol::Http2 => vec![b"h2".to_vec()],
+        None => Vec::new(),
+        Some(Protocol::Auto) => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Some(Protocol::Http1) => vec![b"http/1.1".to_vec()],
+        Some(Protocol::Http2) => vec![b"h2".to_vec()],
     };
     Ok(config)
 }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use pintle::store::{
-    Change, Filter, LEASE_BYTES_MAX, LEASE_EXPIRED, Lease, Queue, Settlement, State,
+    Change, Filter, LEASE_BYTES_MAX, LEASE_EXPIRED, LEASES_LOST_MAX, Lease, Queue, Settlement,
+    State,
 };
 
 use crate::support::{NOW, UNTIL, event, events, once, ordered, reason, state, store, take};
@@ -181,6 +182,50 @@ pub(crate) async fn expired_once(queue: &impl Queue) {
         queue.settle(lease.id, 1, Settlement::Done, UNTIL).await,
         Ok(false)
     );
+}
+
+pub(crate) async fn lost(queue: &impl Queue) {
+    let mut marked = crate::support::marked("e", "k");
+    marked.marks[0].after_success = true;
+    store(queue, marked).await;
+    let mut now_ms = NOW;
+    let lost = async |times: u32, now_ms: &mut i64| {
+        for _ in 0..times {
+            let leases = queue.lease("crm", 1, *now_ms + 9, *now_ms).await.unwrap();
+            assert_eq!(leases.len(), 1);
+            *now_ms += 9;
+        }
+    };
+    lost(LEASES_LOST_MAX - 1, &mut now_ms).await;
+    // Whoever settles it has survived it: it counts anew.
+    let lease = queue.lease("crm", 1, now_ms + 9, now_ms).await.unwrap();
+    let retry = Settlement::Retry {
+        due_ms: now_ms,
+        reason: reason("status"),
+        progress: None,
+    };
+    let settled = queue.settle(lease[0].id, lease[0].attempt, retry, now_ms);
+    assert_eq!(settled.await, Ok(true));
+    lost(LEASES_LOST_MAX, &mut now_ms).await;
+    let again = queue.lease("crm", 1, now_ms + 9, now_ms).await.unwrap();
+    assert!(again.is_empty(), "{again:?}");
+    let buried = Filter {
+        state: Some(State::Buried),
+        class: Some(LEASE_EXPIRED.to_owned()),
+        ..Filter::default()
+    };
+    assert_eq!(queue.count(&buried).await, Ok(1));
+    // It is given up: its mark is, too. A replay gives it all its chances again.
+    let keys = ["k".to_owned()];
+    assert_eq!(queue.seen("leads", &keys, now_ms).await, Ok(vec![false]));
+    let replay = Change::Replay {
+        due_ms: now_ms,
+        force: false,
+    };
+    assert_eq!(queue.change(&buried, replay, 9, now_ms).await, Ok(1));
+    lost(LEASES_LOST_MAX - 1, &mut now_ms).await;
+    let again = queue.lease("crm", 1, now_ms + 9, now_ms).await.unwrap();
+    assert_eq!(again.len(), 1);
 }
 
 pub(crate) async fn order(queue: &impl Queue) {

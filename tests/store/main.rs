@@ -12,13 +12,18 @@ mod change;
 mod claim;
 mod contract;
 mod crash;
+mod failover;
 mod file;
+mod fleet;
 mod keep;
 mod lease;
 mod model;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod support;
+mod trouble;
 
-/// Every promise as a test of its own, for both stores.
+/// Every promise as a test of its own, for every store.
 macro_rules! promises {
     ($($promise:path => $name:ident),* $(,)?) => {
         mod memory {
@@ -34,6 +39,24 @@ macro_rules! promises {
                 let journal = crate::support::open(folder.path());
                 $promise(&journal).await;
                 journal.close().await;
+            })*
+        }
+        mod redis {
+            $(#[tokio::test]
+            async fn $name() {
+                let server = crate::fleet::single();
+                let store = crate::fleet::open(crate::fleet::alone(&server)).await;
+                $promise(&store).await;
+                store.close().await;
+            })*
+        }
+        mod cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                let cluster = crate::fleet::cluster();
+                let store = crate::fleet::open(crate::fleet::several(&cluster)).await;
+                $promise(&store).await;
+                store.close().await;
             })*
         }
     };
@@ -59,6 +82,7 @@ promises! {
     crate::lease::stale => a_stale_lease_settles_nothing,
     crate::lease::expired => a_lease_that_ran_out_waits_again,
     crate::lease::expired_once => what_must_not_happen_twice_becomes_unknown,
+    crate::lease::lost => what_ends_who_attempts_it_is_buried,
     crate::lease::order => deliveries_of_a_key_go_one_after_the_other,
     crate::lease::order_aside => what_was_set_aside_blocks_nobody,
     crate::lease::order_replayed => what_is_replayed_takes_its_old_place,

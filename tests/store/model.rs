@@ -1,12 +1,14 @@
-//! Random operations on both stores at once: the journal answers as the store in memory does.
+//! Random operations on two stores at once: each answers as the store in memory does.
 
 use bytes::Bytes;
+use pintle::store::redis::Options;
 use pintle::store::{
     Change, Delivery, DeliveryId, Duty, Enqueued, Event, Filter, Journal, Keep, Mark, Memory,
-    Queue, Retention, STATES, Settlement,
+    Queue, Redis, Retention, STATES, Settlement,
 };
 use proptest::prelude::*;
 
+use crate::fleet;
 use crate::support::{NOW, open, reason};
 
 const TARGETS: [&str; 2] = ["crm", "mail"];
@@ -156,17 +158,17 @@ impl Ids {
     }
 }
 
-/// Both stores, and what a caller of them knows.
-struct World {
+/// Two stores, and what a caller of them knows.
+struct World<Q> {
     memory: Memory,
-    journal: Journal,
+    other: Q,
     now_ms: i64,
     ids: Ids,
     /// The newest first.
     leases: Vec<(DeliveryId, u32)>,
 }
 
-impl World {
+impl<Q: Queue> World<Q> {
     async fn act(&mut self, number: usize, step: Step) {
         match step {
             Step::Enqueue { .. } => {
@@ -187,18 +189,18 @@ impl World {
             Step::Keep => {
                 let keep = kept(number, self.now_ms);
                 let ours = self.memory.keep(keep.clone(), self.now_ms).await;
-                assert_eq!(ours, self.journal.keep(keep, self.now_ms).await);
+                assert_eq!(ours, self.other.keep(keep, self.now_ms).await);
             }
             Step::Tally { key, for_ms } => {
                 let (key, now_ms) = (key.to_string(), self.now_ms);
                 let ours = self.memory.tally("s", &key, now_ms + for_ms, now_ms);
-                let theirs = self.journal.tally("s", &key, now_ms + for_ms, now_ms);
+                let theirs = self.other.tally("s", &key, now_ms + for_ms, now_ms);
                 assert_eq!(ours.await, theirs.await);
             }
             Step::Seen => {
                 let keys: Vec<String> = (0..6).map(|key| format!("k{key}")).collect();
                 let ours = self.memory.seen("r", &keys, self.now_ms).await;
-                assert_eq!(ours, self.journal.seen("r", &keys, self.now_ms).await);
+                assert_eq!(ours, self.other.seen("r", &keys, self.now_ms).await);
             }
             Step::Change {
                 state,
@@ -216,13 +218,13 @@ impl World {
                     force,
                 });
                 let ours = self.memory.change(&filter, change, max, self.now_ms).await;
-                let theirs = self.journal.change(&filter, change, max, self.now_ms);
+                let theirs = self.other.change(&filter, change, max, self.now_ms);
                 assert_eq!(ours, theirs.await);
             }
             Step::Sweep { done_ms, buried_ms } => {
                 let retention = Retention { done_ms, buried_ms };
                 let ours = self.memory.sweep(retention, self.now_ms).await;
-                assert_eq!(ours, self.journal.sweep(retention, self.now_ms).await);
+                assert_eq!(ours, self.other.sweep(retention, self.now_ms).await);
             }
             Step::Turn { by_ms } => self.now_ms += by_ms,
             // Done by the caller, who has the folder.
@@ -232,7 +234,7 @@ impl World {
 
     async fn enqueue(&mut self, event: Event) {
         let ours = self.memory.enqueue(event.clone(), self.now_ms).await;
-        let theirs = self.journal.enqueue(event, self.now_ms).await;
+        let theirs = self.other.enqueue(event, self.now_ms).await;
         match (ours.unwrap(), theirs.unwrap()) {
             (Enqueued::Stored { leased: ours }, Enqueued::Stored { leased: mut theirs }) => {
                 self.compare().await;
@@ -251,7 +253,7 @@ impl World {
     async fn lease(&mut self, target: &str, max: usize, for_ms: i64) {
         let until_ms = self.now_ms + for_ms;
         let ours = self.memory.lease(target, max, until_ms, self.now_ms).await;
-        let theirs = self.journal.lease(target, max, until_ms, self.now_ms).await;
+        let theirs = self.other.lease(target, max, until_ms, self.now_ms).await;
         let (ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
         for (our, their) in ours.iter().zip(&mut theirs) {
             assert_eq!(self.ids.theirs(our.id), their.id);
@@ -270,9 +272,7 @@ impl World {
         let ours = self
             .memory
             .progress(id, attempt, progress.clone(), self.now_ms);
-        let theirs = self
-            .journal
-            .progress(theirs, attempt, progress, self.now_ms);
+        let theirs = self.other.progress(theirs, attempt, progress, self.now_ms);
         assert_eq!(ours.await, theirs.await);
     }
 
@@ -286,16 +286,14 @@ impl World {
         let ours = self
             .memory
             .settle(id, attempt, settlement.clone(), self.now_ms);
-        let theirs = self
-            .journal
-            .settle(theirs, attempt, settlement, self.now_ms);
+        let theirs = self.other.settle(theirs, attempt, settlement, self.now_ms);
         assert_eq!(ours.await, theirs.await);
     }
 
     async fn compare(&mut self) {
         let all = Filter::default();
         let ours = self.memory.list(&all, None, 10_000).await.unwrap();
-        let mut theirs = self.journal.list(&all, None, 10_000).await.unwrap();
+        let mut theirs = self.other.list(&all, None, 10_000).await.unwrap();
         self.ids.learn(&ours, &theirs);
         for (our, their) in ours.iter().zip(&mut theirs) {
             assert_eq!(self.ids.theirs(our.id), their.id);
@@ -303,37 +301,37 @@ impl World {
         }
         assert_eq!(ours, theirs);
         let ours = self.memory.kept_list("s", None, 9, self.now_ms).await;
-        let theirs = self.journal.kept_list("s", None, 9, self.now_ms).await;
+        let theirs = self.other.kept_list("s", None, 9, self.now_ms).await;
         assert_eq!(ours, theirs);
         for key in ["0", "1", "2"] {
             let ours = self.memory.tallied("s", key, self.now_ms).await;
-            assert_eq!(ours, self.journal.tallied("s", key, self.now_ms).await);
+            assert_eq!(ours, self.other.tallied("s", key, self.now_ms).await);
         }
         for target in TARGETS {
             let ours = self.memory.next_due(target).await;
-            assert_eq!(ours, self.journal.next_due(target).await);
+            assert_eq!(ours, self.other.next_due(target).await);
         }
     }
 }
 
-async fn run(steps: Vec<Step>) {
-    let folder = tempfile::tempdir().unwrap();
+/// Makes the steps; the store is opened anew where they say so.
+async fn run<Q: Queue>(steps: Vec<Step>, open: impl AsyncFn() -> Q, close: impl AsyncFn(&Q)) {
     let mut world = World {
         memory: Memory::new(1_000_000),
-        journal: open(folder.path()),
+        other: open().await,
         now_ms: NOW,
         ids: Ids::default(),
         leases: Vec::new(),
     };
     for (number, step) in steps.into_iter().enumerate() {
         if matches!(step, Step::Reopen) {
-            world.journal.close().await;
-            world.journal = open(folder.path());
+            close(&world.other).await;
+            world.other = open().await;
         }
         world.act(number, step).await;
         world.compare().await;
     }
-    world.journal.close().await;
+    close(&world.other).await;
 }
 
 fn settlement(how: u8, due_ms: i64, progress: Option<Bytes>) -> Settlement {
@@ -356,7 +354,21 @@ proptest! {
 
     #[test]
     fn the_journal_answers_as_the_store_in_memory(steps in prop::collection::vec(step(), 1..60)) {
+        let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(steps));
+        runtime.block_on(run(steps, async || open(folder.path()), Journal::close));
+    }
+
+    #[test]
+    fn redis_answers_as_the_store_in_memory(steps in prop::collection::vec(step(), 1..60)) {
+        let server = fleet::single();
+        let prefix = fleet::options(fleet::alone(&server)).prefix;
+        let open = async || {
+            let prefix = prefix.clone();
+            let options = Options { prefix, ..fleet::options(fleet::alone(&server)) };
+            Redis::open(options).await.unwrap()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(steps, open, Redis::close));
     }
 }

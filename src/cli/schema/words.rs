@@ -230,6 +230,11 @@ pub(super) const SETTINGS: &[Shape] = &[
             ),
             ("public", "{any}", "Where pushes come in."),
             ("journal", "{any}", "Where events are kept."),
+            (
+                "store",
+                "any",
+                "The Redis that a fleet shares: a URL, or more.",
+            ),
             ("receivers", "{any}", "Who gets the callbacks."),
             (
                 "run",

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::store::StoreFailure;
+use crate::store::redis::Unfit;
+
 /// Where a journal is, and its limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -18,7 +21,7 @@ pub struct Options {
     pub batch_max: usize,
 }
 
-/// Why a journal was not opened.
+/// Why a store was not opened.
 #[derive(Debug, Error)]
 pub enum OpenFault {
     /// Its folder cannot be made or used.
@@ -59,6 +62,12 @@ pub enum OpenFault {
         #[source]
         source: rusqlite::Error,
     },
+    /// Redis answers, and will not do.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// What a journal holds for a Redis that is away cannot be read.
+    #[error("what is held for Redis cannot be read")]
+    Held(#[source] StoreFailure),
     /// The system has no more threads.
     #[error("the threads of the journal cannot be started")]
     Threads(#[source] io::Error),

@@ -11,6 +11,8 @@ pub(super) struct Fate<'a> {
     pub(super) state: i64,
     pub(super) due_ms: UnixMs,
     pub(super) reason: Option<&'a Reason>,
+    /// How many of its leases ran out, one after the other.
+    pub(super) lost: u32,
 }
 
 impl Ledger {
@@ -30,9 +32,10 @@ impl Ledger {
         let class = fate.reason.map(|reason| reason.class.as_str());
         let status = fate.reason.and_then(|reason| reason.status);
         self.statement(
-            "UPDATE deliveries SET state = ?2, due_ms = ?3, class = ?4, status = ?5 WHERE id = ?1",
+            "UPDATE deliveries SET state = ?2, due_ms = ?3, class = ?4, status = ?5, lost = ?6
+             WHERE id = ?1",
         )?
-        .execute(params![id.0, state, fate.due_ms, class, status])?;
+        .execute(params![id.0, state, fate.due_ms, class, status, fate.lost])?;
         order.map_or(Ok(()), |order| self.form_front(target, order))
     }
 

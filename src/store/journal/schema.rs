@@ -138,9 +138,9 @@ pub(super) fn make(connection: &Connection) -> rusqlite::Result<()> {
         .try_for_each(|statements| connection.execute_batch(statements))
 }
 
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// What each version did to the tables of the one before.
-const VERSIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const VERSIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 /// `Pntl`, by which `file` and this module know the file for a journal.
 const APPLICATION: i64 = 0x506e_746c;
 const PAGE_BYTES: i64 = 4096;
@@ -239,3 +239,6 @@ CREATE TABLE run_pages(
 );
 INSERT INTO numbers(name, value) VALUES ('marks', 0);
 ";
+
+/// `deliveries.lost` is how many leases of a delivery ran out since it was last settled.
+const VERSION_3: &str = "ALTER TABLE deliveries ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;";

@@ -27,6 +27,7 @@ impl Ledger {
             state: WAITING,
             due_ms,
             reason: None,
+            lost: 0,
         };
         self.move_to(id, &target, order.as_deref(), &fate)
     }
@@ -60,6 +61,7 @@ impl Ledger {
             state,
             due_ms,
             reason,
+            lost: 0,
         };
         self.move_to(id, &lease.target, lease.order.as_deref(), &fate)?;
         if let Some(progress) = progress {
@@ -116,6 +118,7 @@ impl Ledger {
             state,
             due_ms,
             reason: reason.as_ref(),
+            lost: 0,
         };
         self.move_to(DeliveryId(id), &target, order.as_deref(), &fate)?;
         if state == BURIED {
@@ -147,6 +150,7 @@ impl Ledger {
             state: BURIED,
             due_ms: UnixMs::MIN,
             reason: None,
+            lost: 0,
         };
         self.move_to(id, &lease.target, lease.order.as_deref(), &fate)?;
         self.give_up(lease.event)?;

@@ -6,7 +6,10 @@ use crate::store::journal::ledger::{Acted, Ledger};
 use crate::store::journal::mark::Name;
 use crate::store::journal::order::Fate;
 use crate::store::journal::schema::{BURIED, LEASED, UNKNOWN, WAITING};
-use crate::store::{DeliveryId, LEASE_EXPIRED, Reason, UnixMs};
+use crate::store::{DeliveryId, LEASE_EXPIRED, LEASES_LOST_MAX, Reason, UnixMs};
+
+/// A lease that has run out: delivery, event, order key, once, its end, and how many were lost before.
+type RunOut = (i64, i64, Option<String>, bool, UnixMs, u32);
 
 impl Ledger {
     /// Ends the leases that have run out; tells how many.
@@ -27,13 +30,14 @@ impl Ledger {
         };
         let mut count = 0;
         for target in targets {
-            let run_out: Vec<(i64, Option<String>, bool, UnixMs)> = self
+            let run_out: Vec<RunOut> = self
                 .statement(
-                    "SELECT id, order_key, is_once, due_ms FROM deliveries
+                    "SELECT id, event, order_key, is_once, due_ms, lost FROM deliveries
                      WHERE state = 1 AND target = ?1 AND due_ms <= ?2",
                 )?
                 .query_map(params![target, until_ms], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                    let (id, event, order) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                    Ok((id, event, order, row.get(3)?, row.get(4)?, row.get(5)?))
                 })?
                 .collect::<rusqlite::Result<_>>()?;
             count += run_out.len();
@@ -41,13 +45,23 @@ impl Ledger {
                 class: LEASE_EXPIRED.to_owned(),
                 status: None,
             };
-            for (id, order, is_once, due_ms) in run_out {
+            for (id, event, order, is_once, due_ms, before) in run_out {
+                let lost = before.saturating_add(1);
+                let state = match lost {
+                    _ if is_once => UNKNOWN,
+                    LEASES_LOST_MAX.. => BURIED,
+                    _ => WAITING,
+                };
                 let fate = Fate {
-                    state: if is_once { UNKNOWN } else { WAITING },
+                    state,
                     due_ms: due_ms.min(now_ms),
                     reason: Some(&reason),
+                    lost,
                 };
                 self.move_to(DeliveryId(id), &target, order.as_deref(), &fate)?;
+                if state == BURIED {
+                    self.give_up(event)?;
+                }
             }
         }
         Ok(count)
