@@ -16,12 +16,15 @@ mod canary;
 mod child;
 mod door;
 mod failures;
+mod fleet;
 mod inbound;
 mod lifecycle;
 mod pace;
 mod places;
 mod receiver;
 mod sealing;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod streaming;
 mod support;
 mod token;

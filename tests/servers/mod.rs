@@ -4,6 +4,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod redis;
+pub(crate) mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -48,6 +48,11 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// The folder of the files that keep every write.
+    pub(crate) fn log(&self) -> std::path::PathBuf {
+        self.folder.path().join("appendonlydir")
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.port)
     }
