@@ -166,14 +166,18 @@ fn can_serve(account: &AccountHealth) -> bool {
 }
 
 fn describe(account: &AccountHealth) -> Value {
-    match &account.token {
+    let mut told = match &account.token {
         None => json!({ "token": "not needed" }),
         Some(Health::Valid(left)) => json!({ "token": "valid", "expires_in_s": left.as_secs() }),
         Some(Health::LoggingIn) => json!({ "token": "logging in" }),
         Some(Health::Failing(failure)) => {
             json!({ "token": "login failed", "reason": chain(failure) })
         }
+    };
+    if let Some(told) = told.as_object_mut() {
+        told.insert("circuits".to_owned(), json!(account.circuits));
     }
+    told
 }
 
 fn document(status: StatusCode, body: &Value) -> Response<Body> {

@@ -128,6 +128,12 @@ pub enum Failure {
         /// When the next call may be tried, from now.
         retry_in: Duration,
     },
+    /// The upstream fails most calls, and gets none for now.
+    #[error("the platform fails most calls: nothing is sent for now")]
+    CircuitOpen {
+        /// When the next call may be tried, from now.
+        retry_in: Duration,
+    },
     /// The reply cannot be opened. Why is for the log alone.
     #[error("the sealed reply cannot be opened")]
     Open(#[source] OpenFailure),
@@ -239,6 +245,7 @@ impl Failure {
             | Self::PushOverQuota(OverQuota { retry_in, .. })
             | Self::Token(NoToken::LoginFailed { retry_in, .. })
             | Self::HeldBack { retry_in }
+            | Self::CircuitOpen { retry_in }
             | Self::SenderHeldBack { retry_in } => Some(*retry_in),
             Self::Overloaded
             | Self::Draining

@@ -2,6 +2,7 @@
 //!
 //! When a failure is told tells nothing. Who fails too often has to wait; who may send so much a second is held to it.
 
+mod breaker;
 mod bucket;
 mod gate;
 mod gcra;
@@ -18,6 +19,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
+pub use breaker::{Breaker, Pass};
 pub use gcra::Left;
 pub use quotas::{Admitted, Counting, OverQuota, Quotas};
 pub use share::{Alone, Fleet, LIFE};

@@ -3,11 +3,13 @@
 //! [`Outbound::call`] is the whole path; read it from top to bottom. Its steps carry the names of
 //! [`crate::telemetry::STAGES`], as `docs/life-of-a-call.md` does.
 //!
-//! Absent here: retries, and any body that nothing has to read.
+//! Absent here: any body that nothing has to read.
 
 mod account;
+mod attempts;
 mod cached;
 mod find;
+mod guard;
 mod open;
 mod pace;
 mod prepare;
@@ -22,7 +24,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Request, Response};
 use tokio::time::Instant;
@@ -34,16 +35,13 @@ use crate::clock::Clock;
 use crate::error::Failure;
 use crate::limit::Quotas;
 use crate::message::{Body, Peer, header};
-use crate::outbound::account::Way;
+use crate::outbound::attempts::Prepared;
 use crate::outbound::cached::Asked;
 use crate::outbound::find::Destination;
 use crate::outbound::repeat::Repeatable;
-use crate::outbound::reply::Judged;
-use crate::policy::{Family, Policies, Sealer};
+use crate::policy::Policies;
 use crate::route::Catalogue;
 use crate::telemetry::{Record, Stage};
-use crate::token::{Keeper, Token};
-use crate::upstream::Purpose;
 
 /// A call that came through the front door, with its record.
 pub struct Call {
@@ -157,6 +155,7 @@ impl Outbound {
             family,
             way,
             sealer,
+            effect,
             ..
         } = destination;
 
@@ -187,95 +186,18 @@ impl Outbound {
             head,
             body: Repeatable::new(body, self.limits.repeat_bytes_max),
             deadline: Instant::now() + paced.left,
+            effect,
+            tries: 0,
+            sent: 0,
         };
-        let keeper = account.keeper(family);
-        let judged: Judged = loop {
-            let (judged, token) = self.attempt(&mut prepared, keeper, record).await?;
-            if let Some(keeper) = keeper.filter(|_| record.attempts > 1) {
-                keeper.repeated(judged.judgement.token_rejected);
-            }
-            // A rejected token is thrown away by whoever was refused with it, and the call is
-            // repeated once: the platform refused it unread, so it has had no effect. Refused
-            // again with a new token, it is not the token that is wrong.
-            if let Some((keeper, token)) = keeper.zip(token.as_ref())
-                && judged.judgement.token_rejected
-                && record.attempts == 1
-                && keeper.reject(token.generation())
-                && prepared.body.is_repeatable()
-            {
-                continue;
-            }
-            break judged.without_token(token.as_deref());
-        };
+        // token, connect, send, open, verdict: as often as is safe and promises something.
+        let judged = self.attempts(&mut prepared, &paced, record).await?;
 
         // reply: the platform's status, headers and body, less what belongs to its connection.
-        pace::learn(
-            &paced.admitted,
-            judged.reply.status(),
-            judged.reply.headers(),
-        );
         let mut reply = judged.into_reply(record);
         pace::tell(&paced.admitted, reply.headers_mut());
         record.timing.mark(Stage::Reply);
         Ok(reply)
-    }
-
-    /// Sends a call once, and tells what the reply says and which token went with it.
-    async fn attempt(
-        &self,
-        prepared: &mut Prepared<'_>,
-        keeper: Option<&Keeper>,
-        record: &mut Record,
-    ) -> Result<(Judged, Option<Arc<Token>>), Failure> {
-        let deadline = prepared.deadline;
-
-        // token: taken anew for each attempt, since the last one may have been rejected.
-        let mut token = take(keeper, deadline).await?;
-        record.timing.mark(Stage::Token);
-
-        // connect: a place and a connection. That may take a while, in which the token can
-        // expire or be rejected for another call: an old one is never sent.
-        let upstream = prepared.way.upstream;
-        let ready = upstream.ready(deadline, Purpose::Call).await;
-        let ready = ready.map_err(Failure::Upstream)?;
-        if let Some((keeper, old)) = keeper.zip(token.as_ref())
-            && !keeper.is_current(old)
-        {
-            token = take(Some(keeper), deadline).await?;
-        }
-        let head = &mut prepared.head;
-        if let Some(token) = &token {
-            head.headers.insert(AUTHORIZATION, token.header());
-        }
-        record.timing.mark(Stage::Connect);
-
-        // send: streamed, unless the body is in memory anyway.
-        let request = Request::from_parts(head.clone(), prepared.body.next());
-        record.attempts += 1;
-        let sending = ready.send(request, deadline, &record.begun);
-        let reply = sending.await.map_err(Failure::Upstream)?;
-        record.timing.mark(Stage::Send);
-
-        // open: before anything reads the reply.
-        let reply = match &prepared.sealer {
-            None => reply,
-            Some(sealer) => {
-                let means = (&self.limits, deadline, self.clock.now());
-                let opened = open::open(sealer, reply, &head.method, means).await;
-                if let Err(Failure::Open(_)) = opened {
-                    prepared.account.open_failures().note();
-                }
-                record.timing.mark(Stage::Open);
-                opened?
-            }
-        };
-
-        // verdict: by the family's rule, because a 200 of the platform may be a no.
-        let verdict = &prepared.family.verdict;
-        let judging = reply::judge(reply, verdict, &head.method, (&self.limits, deadline));
-        let judged = judging.await.map_err(Failure::Reply)?;
-        record.timing.mark(Stage::Verdict);
-        Ok((judged, token))
     }
 
     /// How each account is doing.
@@ -284,29 +206,6 @@ impl Outbound {
             .values()
             .map(|account| account.health())
             .collect()
-    }
-}
-
-/// A call that is ready to be sent, as often as need be.
-struct Prepared<'o> {
-    account: &'o Account,
-    family: &'o Family,
-    way: Way<'o>,
-    sealer: Option<Sealer<'o>>,
-    head: Parts,
-    body: Repeatable,
-    deadline: Instant,
-}
-
-/// A token, where one is needed.
-async fn take(keeper: Option<&Keeper>, deadline: Instant) -> Result<Option<Arc<Token>>, Failure> {
-    match keeper {
-        None => Ok(None),
-        Some(keeper) => keeper
-            .take(deadline)
-            .await
-            .map(Some)
-            .map_err(Failure::Token),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Named rules that operations share, read from `policies/`: how an answer says yes, how a token
 //! is had, which family an operation belongs to, how messages are sealed, how senders are proven,
-//! when people may be called, how often, and who is left alone; what is cached.
+//! when people may be called, how often, and who is left alone; what is cached, and what is
+//! sent again.
 //!
 //! Pure: reading a policy touches no file, no network and no clock. What is known of the platform
 //! is data in these files, never a constant here.
@@ -13,6 +14,7 @@ mod login;
 mod named;
 mod proof;
 mod rate;
+mod retry;
 mod sealing;
 mod verdict;
 
@@ -27,6 +29,7 @@ pub use login::{Encoding, Login};
 pub use named::Named;
 pub use proof::{HandshakeRule, HmacRule, MissingSecret, OF_ROUTE, Proof, Rule};
 pub use rate::{CLASSES, Campaign, Class, Counts, Names, Part, Rate, RateLimit};
+pub use retry::{Breaker, Retry};
 pub(crate) use sealing::read_choice as read_sealing;
 pub use sealing::{Direction, Expected, Place, Plain, Sealer, Sealing, SealingChoice, Spot};
 pub use verdict::{Judgement, Said, Verdict};
@@ -162,7 +165,9 @@ impl Policies {
         let read =
             |name: &str, node: &Node, faults: &Faults| Login::read(name, node, &sealings, faults);
         let logins = Named::read(&sections.logins, ("login", partial), faults, read);
+        let retries = Named::read(&sections.retries, ("retry", partial), faults, Retry::read);
         let known = family::Known {
+            retries: &retries,
             verdicts: &verdicts,
             logins: &logins,
             sealings: &sealings,
@@ -236,6 +241,7 @@ struct Sections {
     campaign: Option<Campaign>,
     suppressions: Vec<(Node, Node)>,
     caches: Vec<(Node, Node)>,
+    retries: Vec<(Node, Node)>,
     families: Vec<(Node, Node)>,
     unlisted: Option<Unlisted>,
     /// Some of what the files say could not be read, so that a name may be missing for that alone.
@@ -258,6 +264,7 @@ impl Sections {
             ("rates", &mut self.rates),
             ("suppressions", &mut self.suppressions),
             ("caches", &mut self.caches),
+            ("retries", &mut self.retries),
             ("families", &mut self.families),
         ] {
             let Some(section) = fields.node(key) else {

@@ -99,6 +99,7 @@ table! {
     CODING_REFUSED "coding_refused" 415 Downstream "A call that is to be sealed must come without a content coding.";
     NO_KEY "no_key" 503 Pintle "No key of the account is valid now: check its `keys`.";
     OPENING_HELD_BACK "opening_held_back" 503 Upstream "Too many replies of this account could not be opened: check its `keys`. Nothing is sent for now.";
+    CIRCUIT_OPEN "circuit_open" 503 Upstream "The platform fails most calls: nothing is sent for now.";
     OPEN_FAILED "open_failed" 502 Upstream "The sealed reply cannot be opened: the log says why.";
     REPLY_TOO_LARGE "reply_too_large" 502 Upstream "The sealed reply is larger than `sealed_bytes_max`.";
     UPSTREAM_CROWDED "upstream_crowded" 503 Pintle "Too many calls wait for the platform: try again soon.";
@@ -153,6 +154,7 @@ pub(super) fn describe(failure: &Failure) -> &'static Description {
         Failure::Unfit(_) => &NOT_SEALABLE,
         Failure::Seal(failure) => seal(*failure),
         Failure::HeldBack { .. } => &OPENING_HELD_BACK,
+        Failure::CircuitOpen { .. } => &CIRCUIT_OPEN,
         Failure::Open(_) => &OPEN_FAILED,
         Failure::Upstream(failure) => upstream(failure),
         Failure::Reply(BodyFault::Idle { .. }) => &UPSTREAM_TIMEOUT,

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::crypto::Keyring;
 use crate::limit::FailureLimit;
+use crate::outbound::guard::Guard;
 use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies, Sealer, SealingChoice};
 use crate::route::Entry;
 use crate::secret::Secret;
@@ -59,6 +60,8 @@ pub struct Account {
     options: AccountOptions,
     upstream: Upstreams,
     keepers: BTreeMap<String, Keeper>,
+    /// By family.
+    guards: BTreeMap<String, Arc<Guard>>,
     /// The login of the family that takes the paths nobody else claims; it is kept ready.
     main: Option<String>,
     pace: Pace,
@@ -85,6 +88,9 @@ pub struct AccountHealth {
     pub name: String,
     /// Its main token; `None` where no login is needed.
     pub token: Option<Health>,
+    /// How the circuits of its upstreams stand, in a word, by retry policy; the platform's have no
+    /// name before it.
+    pub circuits: BTreeMap<String, &'static str>,
 }
 
 impl Account {
@@ -123,6 +129,7 @@ impl Account {
             options,
             upstream,
             keepers,
+            guards: guards_of(policies),
             main,
             pace,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -139,11 +146,23 @@ impl Account {
         self.options == *options
             && self.pace == pace
             && self.main == main_login(options, policies)
+            && self.guards_are_of(policies)
             && self.keepers.len() == logins.len()
             && logins.values().all(|login| {
                 self.keepers
                     .get(&login.name)
                     .is_some_and(|keeper| keeper.login() == login.as_ref())
+            })
+    }
+
+    /// Whether the guards are those of the policies.
+    fn guards_are_of(&self, policies: &Policies) -> bool {
+        let wanted = guards_of(policies);
+        self.guards.len() == wanted.len()
+            && wanted.iter().all(|(key, wanted)| {
+                let known = self.guards.get(key);
+                known
+                    .is_some_and(|known| known.name == wanted.name && known.policy == wanted.policy)
             })
     }
 
@@ -183,11 +202,13 @@ impl Account {
 
     /// Where a family's calls go, or the name of the upstream that is not set.
     pub(super) fn upstream<'a>(&'a self, family: &'a Family) -> Result<Way<'a>, &'a str> {
+        let guard = self.guards.get(&family.name).map(Arc::as_ref);
         match &family.upstream {
             FamilyUpstream::Account => Ok(Way {
                 upstream: &self.upstream.platform,
                 headers: &[],
                 http_cache: self.options.http_cache,
+                guard,
             }),
             FamilyUpstream::Named(name) => self
                 .upstream
@@ -197,6 +218,7 @@ impl Account {
                     upstream: &named.upstream,
                     headers: &named.headers,
                     http_cache: named.http_cache,
+                    guard,
                 })
                 .ok_or(name),
         }
@@ -207,7 +229,14 @@ impl Account {
         AccountHealth {
             name: self.options.name.clone(),
             token: self.main_keeper().map(Keeper::health),
+            circuits: self.circuits(),
         }
+    }
+
+    fn circuits(&self) -> BTreeMap<String, &'static str> {
+        let told = self.guards.values();
+        told.map(|guard| (guard.name.clone(), guard.stands()))
+            .collect()
     }
 
     fn main_keeper(&self) -> Option<&Keeper> {
@@ -222,6 +251,8 @@ pub(super) struct Way<'a> {
     pub(super) headers: &'a [(HeaderName, HeaderValue)],
     /// Whether its replies are kept as HTTP allows.
     pub(super) http_cache: bool,
+    /// What keeps it from being overrun.
+    pub(super) guard: Option<&'a Guard>,
 }
 
 impl NamedUpstream {
@@ -237,6 +268,22 @@ impl NamedUpstream {
             upstream: Arc::new(Upstream::new(options.upstream.clone(), tasks.clone())),
         }
     }
+}
+
+/// The guards of all families, by their names; those with one upstream and one policy share one.
+fn guards_of(policies: &Policies) -> BTreeMap<String, Arc<Guard>> {
+    let mut known: BTreeMap<String, Arc<Guard>> = BTreeMap::new();
+    let guarded = policies.families.values().filter_map(|family| {
+        let policy = family.retry.as_ref()?;
+        let name = match &family.upstream {
+            FamilyUpstream::Account => policy.name.clone(),
+            FamilyUpstream::Named(upstream) => format!("{upstream} {}", policy.name),
+        };
+        let new = || Arc::new(Guard::new(name.clone(), Arc::clone(policy)));
+        let guard = known.entry(name.clone()).or_insert_with(new);
+        Some((family.name.clone(), Arc::clone(guard)))
+    });
+    guarded.collect()
 }
 
 /// The login of a family in an account: the account's own, if it has one, else the family's.

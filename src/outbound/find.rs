@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::message::header;
 use crate::message::target::{Target, Wanted};
 use crate::policy::{Family, Sealer, Unlisted};
-use crate::route::catalogue::Found;
+use crate::route::catalogue::{Effect, Found};
 use crate::route::{Catalogue, Entry};
 use crate::telemetry::Record;
 
@@ -31,6 +31,8 @@ pub(super) struct Destination<'o> {
     pub(super) target: Uri,
     /// When its turn comes, and how long it may take.
     pub(super) turn: Turn,
+    /// What a second time would do.
+    pub(super) effect: Effect,
 }
 
 impl Outbound {
@@ -75,6 +77,7 @@ impl Outbound {
             caching,
             target: join(path, head)?,
             turn: self.turn(&head.headers, record)?,
+            effect: effect(entry.map(Arc::as_ref), &head.method),
         })
     }
 
@@ -121,6 +124,16 @@ impl Outbound {
             (Found::OtherMethod(allowed), Unlisted::Refuse) => Err(other_method(&allowed)),
             (Found::Unlisted, Unlisted::Refuse) => Err(Failure::Unlisted),
         }
+    }
+}
+
+/// What a call does a second time. Where the catalogue does not say, its method does: safe ones change
+/// nothing (RFC 9110, section 9.2.1).
+fn effect(entry: Option<&Entry>, method: &http::Method) -> Effect {
+    match entry {
+        Some(entry) => entry.effect,
+        None if method.is_safe() => Effect::Read,
+        None => Effect::Once,
     }
 }
 

@@ -55,6 +55,15 @@ impl Repeatable {
         }
     }
 
+    /// The same body once more, where it is at hand.
+    pub(super) fn twin(&self) -> Option<Self> {
+        match self {
+            Self::Empty => Some(Self::Empty),
+            Self::Held(bytes) => Some(Self::Held(bytes.clone())),
+            Self::Fresh { .. } | Self::Sent(_) => None,
+        }
+    }
+
     /// The body for the next attempt. After an attempt it is the copy, if that is whole.
     pub(super) fn next(&mut self) -> Body {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::policy::{Login, Named, SealingChoice, Verdict, read_sealing};
+use crate::policy::{Login, Named, Retry, SealingChoice, Verdict, read_sealing};
 use crate::yaml::{Entries, Fault, Faults, Fields, Name, Node, Value};
 
 /// What every operation of a family has in common.
@@ -19,6 +19,8 @@ pub struct Family {
     pub login: FamilyLogin,
     /// Where its calls go.
     pub upstream: FamilyUpstream,
+    /// How its calls are sent again, if they are.
+    pub retry: Option<Arc<Retry>>,
     /// How its messages are sealed.
     pub sealing: SealingChoice,
     /// Prefixes that put a path outside the catalogue into this family.
@@ -49,6 +51,7 @@ pub enum FamilyUpstream {
 
 /// The policies that a family may name.
 pub(super) struct Known<'p> {
+    pub(super) retries: &'p Named<Retry>,
     pub(super) verdicts: &'p Named<Verdict>,
     pub(super) logins: &'p Named<Login>,
     pub(super) sealings: &'p Named<SealingChoice>,
@@ -78,6 +81,12 @@ impl Family {
             .map_or(FamilyUpstream::Account, |name| {
                 FamilyUpstream::Named(name.0)
             });
+        let retry = match fields.node("retry") {
+            Some(node) if node.text() != Some("none") => {
+                known.retries.resolve(node, faults).map(Arc::clone)
+            }
+            _ => None,
+        };
         let sealing = read_sealing(&mut fields, known.sealings);
         let prefixes = fields.or("paths", Vec::<String>::new());
         let (headers_set, headers_default) = fields
@@ -91,6 +100,7 @@ impl Family {
             verdict: Arc::clone(verdict?),
             login: login?,
             upstream,
+            retry,
             sealing,
             prefixes,
             headers_set,

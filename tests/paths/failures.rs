@@ -1,70 +1,22 @@
 //! What goes wrong between the caller and the platform: each fault has its status, code, blame and
 //! outcome, within the deadline, and nothing is sent twice that may have been seen.
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pintle::sandbox::{Options, Sandbox};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use tokio::net::TcpListener;
 
 use crate::child::Process;
-use crate::support::{Reply, Stage, free, raw, sandbox_options, settings_of_account, until};
+use crate::scripted::{PROCESS, Scripted, YES, read_past};
+use crate::support::{
+    Reply, SENT_ONCE, Stage, free, policies_with, raw, sandbox_options, settings_of_account, until,
+};
 
 const ROBOTS: &str = "/service/cloud/robot";
 const TASK: &str = "/service/cloud/operation";
-/// Goes to an upstream without a login, so that nothing but the call itself is seen there.
-const PROCESS: &str = "/api/v1/process/queryTaskQian";
-const YES: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{\"retcode\":0}";
-
-/// A platform that does with each connection, counted from 0, what a test says.
-struct Scripted {
-    address: SocketAddr,
-    accepting: AbortHandle,
-}
-
-impl Scripted {
-    async fn start<F>(serve: impl Fn(usize, TcpStream) -> F + Send + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let listener = TcpListener::bind(free()).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let accepting = tokio::spawn(async move {
-            for serial in 0.. {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(serial, stream));
-            }
-        });
-        Self {
-            address,
-            accepting: accepting.abort_handle(),
-        }
-    }
-}
-
-impl Drop for Scripted {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-/// Reads until the text has come; returns how much came.
-async fn read_past(stream: &mut TcpStream, text: &str) -> usize {
-    let mut read = Vec::new();
-    while !String::from_utf8_lossy(&read).contains(text) {
-        let mut byte = [0];
-        match stream.read(&mut byte).await {
-            Ok(1) => read.extend_from_slice(&byte),
-            _ => return read.len(),
-        }
-    }
-    read.len()
-}
 
 /// A gateway whose `process` upstream is at `url`.
 async fn before(url: &str, limits: &str, more: &str) -> Stage {
@@ -72,8 +24,10 @@ async fn before(url: &str, limits: &str, more: &str) -> Stage {
     let upstream = format!(
         "upstreams: {{ process: {{ base_url: \"{url}\", limits: {{ connect: 500ms, {limits} }} }} }}"
     );
-    let settings = settings_of_account(&sandbox.url(), &upstream, more);
-    Stage::start(sandbox, &settings).await
+    let more = format!("policies: policies\n{more}");
+    let settings = settings_of_account(&sandbox.url(), &upstream, &more);
+    let folder = policies_with("retry.yaml", SENT_ONCE);
+    Stage::start_in(folder, sandbox, &settings).await
 }
 
 /// A problem with all its members and no internals.
@@ -114,7 +68,7 @@ type Row = (u16, &'static str, &'static str, &'static str);
 
 #[tokio::test]
 async fn each_fault_of_the_platform_has_its_status_code_blame_and_outcome() {
-    let stage = Stage::with("local: { listen: 127.0.0.1:0, deadline: 500ms }").await;
+    let stage = Stage::sent_once("local: { listen: 127.0.0.1:0, deadline: 500ms }").await;
     let broken: Row = (502, "upstream_broken", "upstream", "unknown");
     let timeout: Row = (504, "upstream_timeout", "upstream", "unknown");
     for (fault, row) in [
@@ -349,7 +303,7 @@ async fn a_call_whose_connection_breaks_takes_effect_at_most_once() {
 
 #[tokio::test]
 async fn a_platform_that_went_and_came_back_is_called_again() {
-    let stage = Stage::with("token: { rejection_age: 1ms }").await;
+    let stage = Stage::sent_once("token: { rejection_age: 1ms }").await;
     let address = stage.sandbox.address();
     let Stage {
         app: _app,

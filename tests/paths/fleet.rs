@@ -10,11 +10,10 @@ use tokio::task::JoinSet;
 
 use crate::child::Process;
 use crate::inbound::{BODY, CALL, inbound_settings, receiver};
-use crate::pace;
 use crate::receiver::Receiver;
 use crate::servers::redis::Server;
 use crate::servers::wire::Wire;
-use crate::support::{Client, fault, sandbox_options, settings, until};
+use crate::support::{Client, fault, policies_with, sandbox_options, settings, until};
 
 const ROBOTS: &str = "/service/cloud/robot";
 
@@ -116,10 +115,13 @@ async fn a_rate_holds_for_the_fleet_and_for_each_alone_when_redis_is_away() {
     let redis = Server::start();
     let wire = Wire::to(redis.port);
     let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
-    let folder = pace::folder(&format!(
-        "rates:\n  tried: {{ source: assumed, calls: [\"*\"], per: [account], \
+    let folder = policies_with(
+        "rate.yaml",
+        &format!(
+            "rates:\n  tried: {{ source: assumed, calls: [\"*\"], per: [account], \
          limits: [{{ max: {PER_SECOND}, per: 1s, burst: {BURST} }}] }}\n"
-    ));
+        ),
+    );
     let policies = folder.path().join("policies");
     let url = format!("redis://127.0.0.1:{}", wire.port);
     let settings = settings(

@@ -22,6 +22,8 @@ mod lifecycle;
 mod pace;
 mod places;
 mod receiver;
+mod retry;
+mod scripted;
 mod sealing;
 #[path = "../servers/mod.rs"]
 mod servers;

@@ -3,35 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pintle::config::embedded;
 use pintle::sandbox::Sandbox;
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::{Client, Reply, Stage, fault, sandbox_options, settings};
+use crate::support::{Client, Reply, Stage, fault, policies_with, sandbox_options, settings};
 
 const ROBOTS: &str = "/service/cloud/robot";
 
-/// A folder with the policies of the project, and these rates instead of theirs.
-pub fn folder(rates: &str) -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let policies = folder.path().join("policies");
-    std::fs::create_dir(&policies).unwrap();
-    for source in embedded::policies() {
-        let name = source.name.rsplit('/').next().unwrap();
-        let text = if name == "rate.yaml" {
-            rates
-        } else {
-            &source.text
-        };
-        std::fs::write(policies.join(name), text).unwrap();
-    }
-    folder
-}
-
 /// A gateway with these rates, and no others.
 async fn stage(rates: &str) -> Stage {
-    let folder = folder(rates);
+    let folder = policies_with("rate.yaml", rates);
     let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
     let settings = settings(&sandbox.url(), "policies: policies\n");
     let stage = Stage::start_in(folder, sandbox, &settings).await;

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use pintle::app::App;
-use pintle::config;
+use pintle::config::{self, embedded};
 use pintle::sandbox::{Fault, Options, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -50,6 +50,22 @@ pub fn fault(text: &str) -> Fault {
     text.parse().unwrap()
 }
 
+/// A folder with the policies of the project, and another text in the place of one file.
+pub fn policies_with(file: &str, text: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let policies = folder.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    for source in embedded::policies() {
+        let name = source.name.rsplit('/').next().unwrap();
+        let text = if name == file { text } else { &source.text };
+        std::fs::write(policies.join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Each call is sent once, whatever becomes of the ones before.
+pub const SENT_ONCE: &str = "retries: { usual: { source: assumed, attempts_max: 1 } }\n";
+
 /// Any free port of the loopback.
 pub fn free() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -63,6 +79,14 @@ impl Stage {
         let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
         let settings = settings(&sandbox.url(), more);
         Self::start(sandbox, &settings).await
+    }
+
+    /// The same, with each call sent once.
+    pub async fn sent_once(more: &str) -> Self {
+        let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
+        let settings = settings(&sandbox.url(), &format!("policies: policies\n{more}"));
+        let folder = policies_with("retry.yaml", SENT_ONCE);
+        Self::start_in(folder, sandbox, &settings).await
     }
 
     /// A gateway with the default settings in front of a sandbox.

@@ -154,7 +154,8 @@ async fn what_cannot_be_read_is_not_stored() {
 #[tokio::test]
 async fn pushes_over_their_rate_come_again_later_and_only_proved_ones_count() {
     let app = Receiver::start().await;
-    let folder = crate::pace::folder(
+    let folder = crate::support::policies_with(
+        "rate.yaml",
         "rates: { calls_back: { source: assumed, pushes: [\"workflow.*\"], per: [route], limits: [{ max: 2, per: 10m, burst: 2 }] } }",
     );
     let more = "policies: policies\n";
