@@ -190,22 +190,32 @@ async fn export(inbound: &Inbound, wish: &Wish) -> Result<Response<Body>, Failur
     Ok(reply)
 }
 
-/// Takes lines of an export. One that was taken before is not taken again.
+/// Takes lines of an export, in the order in which they were stored. One that was taken before is not
+/// taken again; what was delivered, and what may have been, is left out.
 async fn import(inbound: &Inbound, body: Body) -> Result<Response<Body>, Failure> {
     let body = body.read(IMPORT_MAX).await.map_err(Failure::Body)?;
     let now_ms = inbound.clock.now_ms();
-    let (mut imported, mut known) = (0_u64, 0_u64);
+    let mut events = Vec::new();
+    let mut left_out = 0_u64;
     for (at, line) in body.split(|byte| *byte == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let Some(event) = read_line(line, now_ms) else {
-            let fault = format!(
-                "line {} is no line of an export; {imported} were taken",
-                at + 1
-            );
-            return Ok(refuse(&fault));
-        };
+        match read_line(line, now_ms) {
+            Some(Line { event: None, .. }) => left_out += 1,
+            Some(Line {
+                id,
+                event: Some(event),
+            }) => events.push((id, event)),
+            None => {
+                let fault = format!("line {} is no line of an export; nothing was taken", at + 1);
+                return Ok(refuse(&fault));
+            }
+        }
+    }
+    events.sort_by_key(|(id, _)| *id);
+    let (mut imported, mut known) = (0_u64, 0_u64);
+    for (_, event) in events {
         match inbound.store.enqueue(event, now_ms).await {
             Ok(Enqueued::Stored { .. }) => imported += 1,
             Ok(Enqueued::Repeated { .. } | Enqueued::Conflict { .. }) => known += 1,
@@ -215,10 +225,20 @@ async fn import(inbound: &Inbound, body: Body) -> Result<Response<Body>, Failure
     for target in inbound.delivery.targets() {
         target.ring();
     }
-    Ok(good(&json!({ "imported": imported, "known": known })))
+    Ok(good(
+        &json!({ "imported": imported, "known": known, "left_out": left_out }),
+    ))
 }
 
-fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
+/// A line of an export.
+struct Line {
+    /// Its place.
+    id: i64,
+    /// The event; `None` where it is not to be delivered again.
+    event: Option<Event>,
+}
+
+fn read_line(line: &[u8], now_ms: i64) -> Option<Line> {
     let line: Value = serde_json::from_slice(line).ok()?;
     let text = |name: &str| line.get(name)?.as_str().map(str::to_owned);
     let body = STANDARD.decode_to_vec(text("body_base64")?).ok()?;
@@ -231,7 +251,7 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
         answer: Bytes::new(),
         until_ms: now_ms.saturating_add(IMPORT_WINDOW_MS),
     };
-    Some(Event {
+    let event = Event {
         id: text("event")?,
         route: text("route")?,
         marks: vec![mark],
@@ -246,6 +266,11 @@ fn read_line(line: &[u8], now_ms: i64) -> Option<Event> {
             due_ms: now_ms,
             is_once: line.get("effect")?.as_str()? == "once",
         }],
+    };
+    let is_over = matches!(text("state")?.as_str(), "done" | "unknown");
+    Some(Line {
+        id: line.get("id")?.as_i64()?,
+        event: (!is_over).then_some(event),
     })
 }
 

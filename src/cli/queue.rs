@@ -66,7 +66,7 @@ enum Command {
         #[command(flatten)]
         filter: FilterArguments,
     },
-    /// Take lines of an export; what was taken before is not taken again
+    /// Take lines of an export; what was taken before, or was delivered, is not taken again
     Import {
         /// The lines [default: standard input]
         file: Option<PathBuf>,
@@ -171,9 +171,10 @@ async fn try_run(arguments: QueueArguments) -> Result<(), String> {
                 .json(Method::POST, "/import".to_owned(), lines.into())
                 .await?;
             print::line(&format!(
-                "{} imported, {} known already",
+                "{} imported, {} known already, {} left out (done or unknown)",
                 number(&taken, "imported"),
-                number(&taken, "known")
+                number(&taken, "known"),
+                number(&taken, "left_out")
             ));
         }
     }

@@ -101,7 +101,7 @@ fn the_settings_document_names_every_key_that_the_code_reads() {
     let text = read("docs/settings.md");
     let mut keys = BTreeSet::new();
     for file in [
-        "account", "flows", "inbound", "keyring", "listener", "settings", "store",
+        "account", "flows", "inbound", "keyring", "listener", "settings", "fleet",
     ] {
         let mut code = read(&format!("src/config/{file}.rs"));
         code.retain(|c| !c.is_whitespace());

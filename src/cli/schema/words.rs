@@ -24,6 +24,7 @@ pub(super) const POLICY: &[Shape] = &[
             ),
             ("suppressions", "{suppression}", "Who is left alone."),
             ("caches", "{cache}", "How replies are kept."),
+            ("retries", "{retry}", "What is sent again."),
             (
                 "families",
                 "{family}",
@@ -112,6 +113,28 @@ pub(super) const POLICY: &[Shape] = &[
         ],
     },
     Shape {
+        name: "retry",
+        keys: &[
+            ("source", "=documented|observed|assumed!", SURE),
+            ("note", "text", "A remark."),
+            ("attempts_max", "number", "How often a call is sent."),
+            ("first", "duration", "The longest wait before the second."),
+            ("max", "duration", "The longest wait."),
+            ("statuses", "any", "After which statuses."),
+            (
+                "budget_percent",
+                "number",
+                "How many more attempts than calls.",
+            ),
+            (
+                "hedge_after",
+                "duration",
+                "When a read is sent a second time beside the first.",
+            ),
+            ("breaker", "any", "When nothing is sent any more."),
+        ],
+    },
+    Shape {
         name: "proof",
         keys: &[
             ("source", SOURCE, SURE),
@@ -194,6 +217,7 @@ pub(super) const POLICY: &[Shape] = &[
             ("verdict", "text!", "A name of `verdicts`."),
             ("login", "text!", "A name of `logins`, or `none`."),
             ("upstream", "text", "A name of the account's `upstreams`."),
+            ("retry", "text", "A name of `retries`, or `none`."),
             ("sealing", "text", "A name of `sealings`, or `none`."),
             ("paths", "[text]", "What its paths begin with."),
             ("headers", "any", "Headers of its calls."),
