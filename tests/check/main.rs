@@ -13,6 +13,7 @@ mod account;
 mod cache;
 mod catalogue;
 mod file;
+mod fleet;
 mod inbound;
 mod listener;
 mod mutation;
