@@ -5,6 +5,9 @@
 //! (`appendonly yes`, `appendfsync everysec`), on the same processors.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_precision_loss,
     clippy::print_stdout,
