@@ -182,7 +182,7 @@ async fn rate(fleet: Option<Fleet>) -> Duration {
         let admitted = quotas.admit(&counting, Class::Interactive, deadline).await;
         drop(admitted.unwrap());
     }
-    (cpu() - begun) / CALLS
+    cpu().checked_sub(begun).unwrap() / CALLS
 }
 
 /// What this process has used of the processors.
