@@ -74,7 +74,8 @@ impl Admin {
                 &outbound,
                 method,
                 (rest, head.uri.query().unwrap_or_default()),
-            );
+            )
+            .await;
         }
         let reply = match path {
             "/" => text(INDEX),

@@ -291,7 +291,13 @@ fn build(
     let caches = cache.map(
         |options| match before.and_then(|before| before.caches.as_ref()) {
             Some(known) if *known.cache.options() == options => Arc::clone(known),
-            _ => Arc::new(Caches::in_memory(options, background.clone())),
+            _ => {
+                let redis = fleet.map(|fleet| &fleet.redis);
+                let caches = Arc::new(Caches::new(options, redis, background.clone()));
+                let follower = Arc::clone(&caches);
+                background.spawn(async move { follower.follow().await });
+                caches
+            }
         },
     );
     Outbound {

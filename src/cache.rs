@@ -2,7 +2,7 @@
 //!
 //! Two modes share the store. By policy: an operation names a cache of `policies/cache.yaml`. By
 //! HTTP: an upstream that speaks of caching is believed as RFC 9111 has it ([`semantics`]). What an
-//! entry holds is plaintext, so it is kept in memory only. Absent from every entry: the token,
+//! entry holds is plaintext, so it is kept in memory; what a fleet keeps together is sealed. Absent from every entry: the token,
 //! cookies, and what belongs to one connection.
 
 mod entry;
@@ -12,6 +12,7 @@ mod key;
 mod memory;
 pub mod semantics;
 mod serve;
+mod shared;
 mod told;
 mod wish;
 
@@ -25,6 +26,7 @@ pub use flight::{Boarding, Flights, Lead, Waiter};
 pub use key::{Builder, Key};
 pub use memory::Memory;
 pub use serve::{ask_whether, is_conditional, is_for_origin};
+pub use shared::{Shared, Wanted};
 pub use told::{Forward, Told};
 pub use wish::{Use, Wish};
 

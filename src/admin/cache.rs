@@ -16,7 +16,7 @@ use crate::message::Body;
 use crate::outbound::{Caches, Outbound};
 
 /// Answers what is asked below `/cache`.
-pub(super) fn answer(
+pub(super) async fn answer(
     outbound: &Outbound,
     method: &Method,
     (path, query): (&str, &str),
@@ -26,7 +26,7 @@ pub(super) fn answer(
     match path {
         "" if get => Ok(good(&stats(caches))),
         "/entries" if get => Ok(good(&entries(caches, outbound.clock.now_ms()))),
-        "/purge" if method == Method::POST => Ok(purge(outbound, caches, query)),
+        "/purge" if method == Method::POST => Ok(purge(outbound, caches, query).await),
         "/purge" => Err(Failure::OtherMethod {
             allowed: vec![Method::POST],
         }),
@@ -75,7 +75,7 @@ fn entries(caches: &Caches, now_ms: i64) -> Value {
 }
 
 /// Drops what is named. A name that nothing has is told: it is likely a slip.
-fn purge(outbound: &Outbound, caches: &Caches, query: &str) -> Response<Body> {
+async fn purge(outbound: &Outbound, caches: &Caches, query: &str) -> Response<Body> {
     let (mut operation, mut account) = (None, None);
     for (name, value) in form::pairs(query) {
         match name.as_str() {
@@ -99,7 +99,7 @@ fn purge(outbound: &Outbound, caches: &Caches, query: &str) -> Response<Body> {
     if operation.is_none() && account.is_none() {
         return refuse("name an `operation`, an `account`, or both");
     }
-    let purged = caches.cache.purge(operation.as_deref(), account.as_deref());
+    let purged = caches.purge(operation.as_deref(), account.as_deref()).await;
     tracing::info!(purged, operation, account, "kept replies dropped by hand");
     good(&json!({ "purged": purged }))
 }

@@ -115,6 +115,22 @@ impl Key {
         builder.build()
     }
 
+    /// What it is for all processes: without the account's serial, which each counts for itself.
+    pub(super) fn shared(&self) -> Vec<u8> {
+        let mut shared = self.0.to_vec();
+        // After digest and account, each behind its length: see [`Builder::new`].
+        let len = |at: usize| {
+            let bytes = self.0.get(at..at + LEN_BYTES)?.try_into().ok()?;
+            usize::try_from(u64::from_be_bytes(bytes)).ok()
+        };
+        let behind = |at: usize| Some(at + LEN_BYTES + len(at)?);
+        let serial = behind(0).and_then(behind).map(|at| at + LEN_BYTES);
+        if let Some(serial) = serial.and_then(|at| shared.get_mut(at..at + LEN_BYTES)) {
+            serial.fill(0);
+        }
+        shared
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -127,6 +143,7 @@ impl Key {
 }
 
 /// No length begins with this byte.
+const LEN_BYTES: usize = size_of::<u64>();
 const END_OF_PART: u8 = 0xff;
 
 #[cfg(test)]

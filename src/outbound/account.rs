@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::crypto::Keyring;
+use crate::crypto::{Keyring, Vault};
 use crate::limit::FailureLimit;
 use crate::outbound::guard::Guard;
 use crate::policy::{Family, FamilyLogin, FamilyUpstream, Login, Policies, Sealer, SealingChoice};
@@ -67,6 +67,8 @@ pub struct Account {
     pace: Pace,
     open_failures: FailureLimit,
     serial: u64,
+    /// Seals what a fleet keeps of its replies.
+    vault: Option<Arc<Vault>>,
 }
 
 struct Upstreams {
@@ -123,6 +125,7 @@ impl Account {
             })
             .collect();
         let main = main_login(&options, policies);
+        let vault = redis.and_then(|_| vault(&options));
         let upstream = Upstreams { platform, others };
         let account = Self {
             open_failures: FailureLimit::per_minute(options.open_failures_max),
@@ -133,6 +136,7 @@ impl Account {
             main,
             pace,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            vault,
         };
         if let Some(keeper) = account.main_keeper() {
             keeper.begin();
@@ -174,6 +178,11 @@ impl Account {
     /// Which account of this name it is: a reload may give a name to another tenant.
     pub(super) fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// What seals its replies for a fleet.
+    pub(super) fn vault(&self) -> Option<&Arc<Vault>> {
+        self.vault.as_ref()
     }
 
     /// Who keeps the token for a family; `None` where the family needs none.
@@ -268,6 +277,14 @@ impl NamedUpstream {
             upstream: Arc::new(Upstream::new(options.upstream.clone(), tasks.clone())),
         }
     }
+}
+
+/// A vault that every process has whose account has the same secrets.
+fn vault(options: &AccountOptions) -> Option<Arc<Vault>> {
+    let secrets = options.secrets.iter();
+    let secrets = secrets.map(|(name, secret)| (name.as_str(), secret));
+    let purpose = format!("pintle cache\n{}", options.upstream.base);
+    Vault::new(&purpose, secrets).map(Arc::new)
 }
 
 /// The guards of all families, by their names; those with one upstream and one policy share one.

@@ -18,12 +18,15 @@ use tokio_util::task::TaskTracker;
 use super::Outbound;
 use super::account::Way;
 use super::find::Destination;
-use crate::cache::{self, Boarding, Cache, Entry, Flights, Forward, Group, Told, Use, Wish};
+use crate::cache::{
+    self, Boarding, Cache, Entry, Flights, Forward, Group, Shared, Told, Use, Wish,
+};
 use crate::error::Failure;
 use crate::message::{Body, RequestId, header};
 use crate::outbound::cached::job::{Fetch, Job, Mode};
 use crate::policy::{Family, FamilyLogin, Sealer};
 use crate::route::Entry as Operation;
+use crate::store::Redis;
 use crate::telemetry::{Record, Stage};
 use crate::upstream::SendFailure;
 
@@ -32,6 +35,8 @@ pub struct Caches {
     /// What is kept.
     pub cache: Cache,
     flights: Flights<Landing>,
+    /// What a fleet keeps together.
+    shared: Option<Shared>,
     /// Owns the fetches that nobody waits for.
     tasks: TaskTracker,
 }
@@ -64,15 +69,43 @@ pub(super) struct Asked<'o> {
 }
 
 impl Caches {
-    /// Empty ones, in memory.
-    pub fn in_memory(options: cache::Options, tasks: TaskTracker) -> Self {
+    /// Empty ones, in memory, and in the Redis of a fleet.
+    pub fn new(options: cache::Options, redis: Option<&Arc<Redis>>, tasks: TaskTracker) -> Self {
         Self {
             cache: Cache::in_memory(options),
             flights: Flights::new(),
+            shared: redis.map(|redis| Shared::new(Arc::clone(redis))),
             tasks,
         }
     }
 }
+
+impl Caches {
+    /// Drops every entry of an operation, an account, or both, tells how many there were here, and
+    /// has the others of a fleet drop all of theirs.
+    pub async fn purge(&self, operation: Option<&str>, account: Option<&str>) -> u64 {
+        if let Some(shared) = &self.shared {
+            shared.void().await;
+        }
+        self.cache.purge(operation, account)
+    }
+
+    /// Drops everything when another process of the fleet has dropped something, for ever.
+    pub async fn follow(&self) {
+        let Some(shared) = &self.shared else {
+            return;
+        };
+        loop {
+            tokio::time::sleep(FOLLOWED_EVERY).await;
+            if shared.is_changed().await {
+                self.cache.purge(None, None);
+            }
+        }
+    }
+}
+
+/// How soon what one process drops is dropped by the others.
+const FOLLOWED_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Outbound {
     /// How the replies of a call are kept: by the policy of its operation, or else by HTTP where
@@ -172,6 +205,11 @@ async fn look(
                         continue;
                     }
                     fetch.lead = Some(lead);
+                    if let Some(entry) = job.of_fleet(&mut fetch, now_ms).await {
+                        let answer = hit(outbound, &entry, &asked.head, record);
+                        job::land(&mut fetch, Landing::Brought(entry));
+                        return Ok(answer);
+                    }
                 }
                 Boarding::Wait(waiter) => match timeout_at(deadline, waiter.landed()).await {
                     Err(_) => return Err(Failure::Upstream(SendFailure::Timeout)),
@@ -268,6 +306,10 @@ fn refresh(outbound: &Arc<Outbound>, job: &Job, asked: &Asked<'_>, found: Option
             return;
         };
         let sent = (destination, head, Body::held(body));
+        if let Some(entry) = job.of_fleet(&mut fetch, outbound.clock.now_ms()).await {
+            job::land(&mut fetch, Landing::Brought(entry));
+            return;
+        }
         let fetched = job.fetch(&outbound, sent, fetch, &mut record);
         match fetched.await {
             // What is kept is kept when it is whole.

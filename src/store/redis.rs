@@ -7,6 +7,7 @@
 
 mod ask;
 mod bell;
+mod cached;
 mod cells;
 mod confirm;
 mod failure;

@@ -372,3 +372,47 @@ fn queue(process: &Process, words: &[&str], input: &str) -> String {
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_keeps_replies_together_sealed_and_drops_them_together() {
+    let redis = Server::start();
+    let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
+    let more = format!("cache: {{}}\n{}", store(&redis.url()));
+    let fleet = replicas(3, &settings(&sandbox.url(), &more));
+    let seen = || {
+        sandbox
+            .seen()
+            .iter()
+            .filter(|seen| seen.target.starts_with(ROBOTS))
+            .count()
+    };
+    let first = fleet[0].client().get(ROBOTS).await;
+    assert_eq!(first.status, 200);
+    // It is kept for the others while its last bytes are on their way.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for process in &fleet {
+        let reply = process.client().get(ROBOTS).await;
+        assert_eq!(reply.body, first.body);
+        assert!(
+            reply.header("cache-status").contains("hit"),
+            "{}",
+            reply.header("cache-status")
+        );
+    }
+    assert_eq!(seen(), 1);
+    // What every reply has that is kept in the clear.
+    let word = b"\"headers\":";
+    let has = |bytes: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+    for file in std::fs::read_dir(redis.log()).unwrap() {
+        let kept = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!has(&kept), "what is kept is sealed");
+    }
+    let admin = Client::new(&fleet[0].admin);
+    let purged = admin
+        .send("POST", "/cache/purge?account=main", &[], "")
+        .await;
+    assert_eq!(purged.status, 200, "{:?}", purged.body);
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    assert_eq!(fleet[2].client().get(ROBOTS).await.status, 200);
+    assert_eq!(seen(), 2);
+}

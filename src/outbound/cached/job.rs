@@ -11,9 +11,10 @@ use super::super::find::Destination;
 use super::{Asked, Caches, Landing, http, keep};
 use crate::cache::{
     self, Builder, Directives, Entry, Forward, Group, Key, Lead, Life, Owner, Told, Use, Vary,
-    Wish, semantics,
+    Wanted, Wish, semantics,
 };
 use crate::clock::UnixMs;
+use crate::crypto::Vault;
 use crate::error::Failure;
 use crate::message::{Body, header};
 use crate::policy::{Caching, Said};
@@ -39,6 +40,8 @@ pub(super) struct Job {
     pub(super) owner: Owner,
     pub(super) wish: Wish,
     pub(super) mode: Mode,
+    /// What seals it for the others of a fleet.
+    pub(super) vault: Option<Arc<Vault>>,
 }
 
 /// A fetch that is about to begin.
@@ -48,6 +51,8 @@ pub(super) struct Fetch {
     pub(super) stale: Option<Arc<Entry>>,
     /// Who waits for what it brings.
     pub(super) lead: Option<Lead<Landing>>,
+    /// Its place in what a fleet keeps.
+    pub(super) wanted: Option<Wanted>,
 }
 
 impl Job {
@@ -97,6 +102,10 @@ impl Job {
                 operation: operation.into(),
             },
             wish,
+            vault: match mode {
+                Mode::Policy(_) => destination.account.vault().map(Arc::clone),
+                Mode::Http { .. } => None,
+            },
             mode,
         })
     }
@@ -129,6 +138,36 @@ impl Job {
                 entry.vary.fits(headers) && matches!(self.wish.of(entry, now_ms), Use::Fresh(_))
             }
         }
+    }
+
+    /// A fresh reply that another process of the fleet has kept; it is kept here too.
+    pub(super) async fn of_fleet(&self, fetch: &mut Fetch, now_ms: UnixMs) -> Option<Arc<Entry>> {
+        let (shared, vault) = (self.caches.shared.as_ref()?, self.vault.as_ref()?);
+        let ticket = self.caches.cache.ticket(&self.key);
+        let (wanted, entry) = shared.get(&self.key, vault, &self.owner).await?;
+        fetch.wanted = Some(wanted);
+        let entry = Arc::new(entry?);
+        if !matches!(self.wish.of(&entry, now_ms), Use::Fresh(_)) {
+            return None;
+        }
+        let cache = &self.caches.cache;
+        cache.keep(&self.key, &ticket, Arc::clone(&entry));
+        Some(entry)
+    }
+
+    /// Keeps a reply for the others of a fleet.
+    pub(super) fn share(&self, wanted: Option<Wanted>, entry: &Arc<Entry>) {
+        let (Some(wanted), Some(vault)) = (wanted, self.vault.clone()) else {
+            return;
+        };
+        let (caches, entry) = (Arc::clone(&self.caches), Arc::clone(entry));
+        self.caches.tasks.spawn(async move {
+            if let Some(shared) = &caches.shared {
+                shared
+                    .put(&wanted, &vault, &entry, entry.life.born_ms)
+                    .await;
+            }
+        });
     }
 
     /// Fetches, keeps what may be kept, and lets a stale reply stand in where it may.
@@ -286,6 +325,7 @@ impl Fetch {
             why,
             stale,
             lead: None,
+            wanted: None,
         }
     }
 }

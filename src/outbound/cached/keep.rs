@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 
 use super::Landing;
 use super::job::{Fetch, Job, Mode, land};
-use crate::cache::{Entry, Lead, Life, Ticket, Told, Vary, semantics};
+use crate::cache::{Entry, Lead, Life, Ticket, Told, Vary, Wanted, semantics};
 use crate::clock::UnixMs;
 use crate::message::{Body, BodyFault};
 
@@ -61,6 +61,7 @@ pub(super) fn keep(
         is_kept: life.is_some(),
         life: life.unwrap_or_else(|| nothing(born_ms)),
         lead: fetch.lead.take(),
+        wanted: fetch.wanted.take(),
     };
     told.write(reply.headers_mut());
     (reply.map(|body| keeping.beside(body, max)), told)
@@ -96,6 +97,7 @@ struct Keeping {
     life: Life,
     is_kept: bool,
     lead: Option<Lead<Landing>>,
+    wanted: Option<Wanted>,
 }
 
 impl Keeping {
@@ -133,6 +135,7 @@ impl Keeping {
         if self.is_kept {
             let cache = &self.job.caches.cache;
             cache.keep(&self.job.key, &self.ticket, Arc::clone(&entry));
+            self.job.share(self.wanted, &entry);
         }
         if let Some(lead) = self.lead {
             lead.land(Landing::Brought(entry));

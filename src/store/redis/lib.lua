@@ -22,6 +22,8 @@
 --   PREFIX:claims:ID       the marks that an event may give back; :given:ID those that it has
 --   PREFIX:keep:NAME       a value         v value  u until;   PREFIX:keeps:SPACE its keys
 --   PREFIX:count:NAME      a counter       n count  u until
+--   PREFIX:cached:N:NAME   a reply that is kept, sealed; N the number of the last change
+--   PREFIX:changes         how often all of them were made void
 --   PREFIX:token:NAME      a token        v version  s itself, sealed  b had  e ends
 --                                          h fence of the last login  u until when it may take
 --   PREFIX:rate:KEY        when the last cell that was had would have come, in microseconds

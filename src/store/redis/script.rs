@@ -31,10 +31,12 @@ scripts! {
     EXPIRE = "expire.lua";
     SWEEP = "sweep.lua";
     BODY = "body.lua";
+    CACHED = "cached.lua";
     CELLS = "cells.lua";
     CLAIM = "claim.lua";
     GRANT = "grant.lua";
     PROBE = "probe.lua";
+    VOID = "void.lua";
 }
 
 /// A call of a script: its hash, the one key, and arguments.
