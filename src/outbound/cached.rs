@@ -96,10 +96,10 @@ impl Caches {
             return;
         };
         loop {
-            tokio::time::sleep(FOLLOWED_EVERY).await;
             if shared.is_changed().await {
                 self.cache.purge(None, None);
             }
+            tokio::time::sleep(FOLLOWED_EVERY).await;
         }
     }
 }
