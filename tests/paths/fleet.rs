@@ -364,14 +364,14 @@ async fn what_a_store_has_moves_from_the_journal_to_redis_and_back() {
         let lines = std::fs::read_to_string(&file).unwrap();
         faults(&folder, &lines);
         let next = TempDir::new().unwrap();
-        std::fs::copy(&file, next.path().join("store.ndjson")).unwrap();
+        std::fs::copy(&file, next.path().join("moved.ndjson")).unwrap();
         std::fs::write(next.path().join("pintle.yaml"), of(&store)).unwrap();
-        let (good, told) = queue(&next, &["import", "store.ndjson"]);
+        let (good, told) = queue(&next, &["import", "moved.ndjson"]);
         assert!(
             good && told.starts_with(&format!("added: 11 events, {marks} marks")),
             "{told}"
         );
-        let (good, told) = queue(&next, &["import", "store.ndjson"]);
+        let (good, told) = queue(&next, &["import", "moved.ndjson"]);
         assert!(good && told.starts_with("nothing added"), "{told}");
         let process = Process::start_in(next, &of(&store));
         let public = Client::new(process.public.as_ref().unwrap());
