@@ -1,5 +1,7 @@
 //! Three replicas and a real Redis: what they share, and what is left when something dies.
 
+mod moved;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::child::Process;
 use crate::inbound::{BODY, CALL, inbound_settings, receiver};
-use crate::receiver::{Manner, Receiver};
+use crate::receiver::Receiver;
 use crate::servers::redis::Server;
 use crate::servers::wire::Wire;
 use crate::support::{Client, fault, policies_with, sandbox_options, settings, until};
@@ -308,130 +310,6 @@ async fn a_slow_wire_that_tears_everything_apart_changes_nothing() {
         assert_eq!(public.post(CALL, &body).await.status, 200);
     }
     until("all deliveries", || app.count() == 10).await;
-}
-
-/// What `pintle queue` says about the store of a process that was ended: whether it is content, and
-/// both its outputs.
-fn queue(folder: &TempDir, words: &[&str]) -> (bool, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pintle"))
-        .arg("queue")
-        .args(words)
-        .args(["--config", "pintle.yaml"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(told).unwrap())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_store_has_moves_from_the_journal_to_redis_and_back() {
-    let redis = Server::start();
-    let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
-    let app = Receiver::start().await;
-    app.behave([Manner::Status(200)]);
-    app.always(Some(Manner::Status(503)));
-    let of = |more: &str| {
-        let receivers = receiver("app", &app, "");
-        inbound_settings(&sandbox.url(), &receivers, "", more)
-    };
-    let process = replicas(1, &of("")).remove(0);
-    let public = Client::new(process.public.as_ref().unwrap());
-    let call = |number: usize| BODY.replace("call-1", &format!("call-{number}"));
-    for number in 0..12 {
-        assert_eq!(public.post(CALL, &call(number)).await.status, 200);
-    }
-    let admin = Client::new(&process.admin);
-    let done = || async { admin.get("/deliveries/count?state=done").await.json()["count"] == 1 };
-    while !done().await {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let (good, told) = queue(&process.folder, &["export", "--out", "store.ndjson"]);
-    assert!(
-        !good && told.contains("another process uses the journal"),
-        "{told}"
-    );
-    let mut folder = process.kill();
-    for (store, back) in [(store(&redis.url()), false), (String::new(), true)] {
-        // One for each push, and one for each import.
-        let marks = 12 + usize::from(back);
-        let (good, told) = queue(&folder, &["export", "--out", "store.ndjson"]);
-        assert!(
-            good && told.starts_with(&format!("exported: 11 events, {marks} marks")),
-            "{told}"
-        );
-        let file = folder.path().join("store.ndjson");
-        let lines = std::fs::read_to_string(&file).unwrap();
-        faults(&folder, &lines);
-        let next = TempDir::new().unwrap();
-        std::fs::copy(&file, next.path().join("moved.ndjson")).unwrap();
-        std::fs::write(next.path().join("pintle.yaml"), of(&store)).unwrap();
-        let (good, told) = queue(&next, &["import", "moved.ndjson"]);
-        assert!(
-            good && told.starts_with(&format!("added: 11 events, {marks} marks")),
-            "{told}"
-        );
-        let (good, told) = queue(&next, &["import", "moved.ndjson"]);
-        assert!(good && told.starts_with("nothing added"), "{told}");
-        let process = Process::start_in(next, &of(&store));
-        let public = Client::new(process.public.as_ref().unwrap());
-        // What was delivered there is known here.
-        let before = app.count();
-        if back {
-            app.always(None);
-            until("all deliveries", || app.count() >= before + 11).await;
-        }
-        for number in 0..12 {
-            assert_eq!(public.post(CALL, &call(number)).await.status, 200);
-        }
-        let admin = Client::new(&process.admin);
-        let counted = admin.get("/deliveries/count").await.json();
-        assert_eq!(counted["count"], 11, "repeats are known");
-        let mut process = process;
-        process.signal("TERM");
-        process.wait();
-        folder = process.kill();
-    }
-}
-
-/// What is wrong with an export is said, and nothing of it is taken.
-fn faults(folder: &TempDir, lines: &str) {
-    let without_last = &lines[..lines.trim_end().rfind('\n').unwrap() + 1];
-    let dropped: Vec<&str> = lines
-        .lines()
-        .enumerate()
-        .filter(|(at, _)| *at != 3)
-        .map(|(_, line)| line)
-        .collect();
-    for (text, wanted) in [
-        (without_last.to_owned(), "its last line is missing"),
-        (
-            lines[..lines.len() / 2].to_owned(),
-            "its last line is missing",
-        ),
-        (
-            dropped.join("\n") + "\n",
-            "lines were lost, added or changed",
-        ),
-        (format!("{lines}\n"), "lines were lost, added or changed"),
-        (lines.replacen("{\"mark\"", "{\"later\"", 1), "is no record"),
-        (
-            lines.replacen("\"pintle_store\":1", "\"pintle_store\":2", 1),
-            "by a later version",
-        ),
-        ("{}\n".to_owned(), "is no export of a store"),
-    ] {
-        std::fs::write(folder.path().join("bad.ndjson"), text).unwrap();
-        let (good, told) = queue(folder, &["import", "bad.ndjson"]);
-        assert!(!good && told.contains(wanted), "{wanted}: {told}");
-    }
-    let (good, told) = queue(folder, &["export", "--out", "store.ndjson"]);
-    assert!(
-        !good && told.contains("cannot write store.ndjson"),
-        "{told}"
-    );
-    let (good, told) = queue(folder, &["export", "--admin", "http://127.0.0.1:1"]);
-    assert!(!good && told.contains("leave out --admin"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,8 @@ use crate::cli::{ConfigArgument, check, print};
 use crate::clock::Clock;
 use crate::message::RequestId;
 use crate::store::{
-    Became, DeliveryId, Filter, PARTS, Queue as _, Record, State, Store, StoreFailure, UnixMs,
+    Became, DeliveryId, Filter, HELD_CONFLICT, PARTS, Queue as _, Record, State, Store,
+    StoreFailure, UnixMs,
 };
 use crate::telemetry::chain;
 
@@ -144,7 +145,11 @@ async fn take(
     export: &Export,
     now_ms: UnixMs,
 ) -> Result<String, String> {
-    if store.was_imported(&export.id, now_ms).await.map_err(why)? {
+    if store
+        .was_imported(&export.id, now_ms)
+        .await
+        .map_err(|failure| why(&failure))?
+    {
         return Ok("nothing added: this export was imported before".to_owned());
     }
     let (mut added, mut known, mut aside) = (Counts::default(), 0_u64, 0_u64);
@@ -160,7 +165,9 @@ async fn take(
             continue;
         }
         let carried = together.iter().map(|record| store.carry(record, now_ms));
-        let became = try_join_all(carried).await.map_err(why)?;
+        let became = try_join_all(carried)
+            .await
+            .map_err(|failure| why(&failure))?;
         for (became, record) in became.into_iter().zip(&together) {
             match became {
                 Became::Added => *of(&mut added, record) += 1,
@@ -173,15 +180,18 @@ async fn take(
             break;
         }
     }
-    store.note_import(&export.id, now_ms).await.map_err(why)?;
-    let mut line = format!("added: {}; {known} were there before", told(added));
-    if aside > 0 {
-        line.push_str(&format!(
-            "; {} set aside, as other pushes have their keys (pintle queue list --class held_conflict)",
-            print::count(usize::try_from(aside).unwrap_or(usize::MAX), "event")
-        ));
+    store
+        .note_import(&export.id, now_ms)
+        .await
+        .map_err(|failure| why(&failure))?;
+    let line = format!("added: {}; {known} were there before", told(added));
+    if aside == 0 {
+        return Ok(line);
     }
-    Ok(line)
+    Ok(format!(
+        "{line}; {aside} events were set aside, as other pushes have their keys (pintle queue list \
+         --class {HELD_CONFLICT})"
+    ))
 }
 
 fn of<'c>(counts: &'c mut Counts, record: &Record) -> &'c mut u64 {
@@ -199,8 +209,8 @@ fn told([events, marks, values, counters]: Counts) -> String {
 }
 
 /// Why an import stopped. It goes on where it was when it is made again.
-fn why(failure: StoreFailure) -> String {
-    let failure = chain(&failure);
+fn why(failure: &StoreFailure) -> String {
+    let failure = chain(failure);
     format!("{failure}: what was taken is there; import again when this is mended")
 }
 

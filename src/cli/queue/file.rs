@@ -87,7 +87,8 @@ impl Reader {
                  {VERSION}): import it with that one"
             )));
         }
-        reader.id = id.ok_or_else(foreign)?.to_owned();
+        let id = id.ok_or_else(foreign)?.to_owned();
+        reader.id = id;
         Ok(reader)
     }
 

@@ -83,7 +83,7 @@ fn events(
         let (number, body) = (row.get(0)?, bytes(row, 1)?);
         last = Some(number);
         size = size.saturating_add(body.len());
-        let Some(mut carried) = event(&mut deliveries, number, body)? else {
+        let Some(mut carried) = event(&mut deliveries, number, &body)? else {
             continue;
         };
         carried.claims = claims
@@ -100,7 +100,7 @@ fn events(
 fn event(
     deliveries: &mut Statement<'_>,
     number: i64,
-    body: Bytes,
+    body: &Bytes,
 ) -> rusqlite::Result<Option<Carried>> {
     let mut carried: Option<Carried> = None;
     let mut rows = deliveries.query([number])?;
