@@ -6,6 +6,7 @@
 mod attempt;
 mod record;
 mod stage;
+mod writer;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use std::fmt::Write as _;
 pub use attempt::AttemptRecord;
 pub use record::Record;
 pub use stage::{OF_CALL, OF_PUSH, STAGES, Stage, Timing};
+pub use writer::{LogGuard, LogWriter};
 
 /// The whole chain of an error's causes, for the log; never sent to anybody.
 pub fn chain(error: &dyn Error) -> String {

@@ -1,5 +1,6 @@
 //! `pintle serve`: start, reload, drain.
 
+use std::io;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,14 +9,21 @@ use super::{ConfigArgument, check, print};
 use crate::app::{App, Reloaded, StartFailure, watch};
 use crate::config::{Log, Signature};
 use crate::server::BindFailure;
-use crate::telemetry;
+use crate::telemetry::{self, LogGuard, LogWriter};
 
 pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
     let config = match check::load_aloud(argument) {
         Ok(config) => config,
         Err(status) => return status,
     };
-    start_log(&config.log);
+    // Dropped last, so that the log is written to its end.
+    let _log = match start_log(&config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            print::error(&format!("the log cannot be written: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     // Before anything listens: a signal that comes early must not end the process by default.
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
@@ -68,7 +76,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -151,11 +159,12 @@ pub(super) fn told(failure: &StartFailure, setting: impl Fn(&str) -> String) -> 
     }
 }
 
-/// Sends the log to standard error.
-pub(super) fn start_log(log: &Log) {
+/// Sends the log to standard error, until the guard is dropped.
+pub(super) fn start_log(log: &Log) -> io::Result<LogGuard> {
+    let (writer, guard) = LogWriter::start(io::stderr())?;
     let builder = tracing_subscriber::fmt()
         .with_max_level(log.level)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .with_ansi(print::colour_on_stderr());
     let started = if log.json {
         builder.json().flatten_event(true).try_init()
@@ -164,4 +173,5 @@ pub(super) fn start_log(log: &Log) {
     };
     // Only a second start in one process fails, and then there is a log already.
     drop(started);
+    Ok(guard)
 }

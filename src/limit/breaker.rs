@@ -13,7 +13,14 @@ use crate::policy;
 #[derive(Debug)]
 pub struct Breaker {
     policy: policy::Breaker,
-    state: Mutex<State>,
+    circuit: Mutex<Circuit>,
+}
+
+#[derive(Debug)]
+struct Circuit {
+    state: State,
+    /// How often it went from one state to another: what began before says nothing after.
+    epoch: u64,
 }
 
 #[derive(Debug)]
@@ -41,64 +48,67 @@ struct Second {
 #[derive(Debug)]
 pub struct Pass<'b> {
     breaker: &'b Breaker,
-    is_probe: bool,
+    epoch: u64,
     is_noted: bool,
 }
 
 impl Breaker {
     /// A closed one.
     pub fn new(policy: policy::Breaker) -> Self {
-        let state = Mutex::new(State::Closed(VecDeque::new()));
-        Self { policy, state }
+        let circuit = Mutex::new(Circuit {
+            state: State::Closed(VecDeque::new()),
+            epoch: 0,
+        });
+        Self { policy, circuit }
     }
 
     /// Lets a call go, or says when the next may.
     pub fn enter(&self) -> Result<Pass<'_>, Duration> {
         let now = Instant::now();
-        let mut state = self.state();
-        let is_probe = match &mut *state {
-            State::Closed(_) => false,
+        let mut circuit = self.circuit();
+        match &mut circuit.state {
+            State::Closed(_) => {}
             State::Open(until, _) if *until > now => return Err(*until - now),
             State::Open(_, openings) => {
-                *state = State::HalfOpen {
+                let openings = *openings;
+                circuit.turn(State::HalfOpen {
                     under_way: 1,
                     good: 0,
-                    openings: *openings,
-                };
-                true
+                    openings,
+                });
             }
             State::HalfOpen { under_way, .. } if *under_way >= PROBES => return Err(A_MOMENT),
-            State::HalfOpen { under_way, .. } => {
-                *under_way += 1;
-                true
-            }
-        };
+            State::HalfOpen { under_way, .. } => *under_way += 1,
+        }
         Ok(Pass {
             breaker: self,
-            is_probe,
+            epoch: circuit.epoch,
             is_noted: false,
         })
     }
 
     /// How it stands, in a word.
     pub fn stands(&self) -> &'static str {
-        match &*self.state() {
+        match &self.circuit().state {
             State::Closed(_) => "closed",
             State::Open(..) => "open",
             State::HalfOpen { .. } => "half-open",
         }
     }
 
-    fn note(&self, is_probe: bool, has_failed: bool) {
+    fn note(&self, epoch: u64, has_failed: bool) {
         let now = Instant::now();
-        let mut state = self.state();
-        let opens = match &mut *state {
+        let mut circuit = self.circuit();
+        if circuit.epoch != epoch {
+            return;
+        }
+        let opens = match &mut circuit.state {
             State::Closed(seconds) => self.count(seconds, has_failed, now).then_some(0),
             State::HalfOpen {
                 under_way,
                 good,
                 openings,
-            } if is_probe => {
+            } => {
                 *under_way = under_way.saturating_sub(1);
                 if has_failed {
                     Some(openings.saturating_add(1))
@@ -108,12 +118,11 @@ impl Breaker {
                         return;
                     }
                     tracing::info!("the upstream is back: its circuit is closed");
-                    *state = State::Closed(VecDeque::new());
+                    circuit.turn(State::Closed(VecDeque::new()));
                     None
                 }
             }
-            // Those that went before it opened say nothing new.
-            State::Open(..) | State::HalfOpen { .. } => None,
+            State::Open(..) => None,
         };
         if let Some(openings) = opens {
             let pause = self.policy.pause.saturating_mul(1 << openings.min(8));
@@ -121,7 +130,7 @@ impl Breaker {
             // Half of it at random: several processes must not come back at once.
             let pause = pause / 2 + pause.mul_f64(fastrand::f64() / 2.0);
             tracing::warn!(pause_ms = ms(pause), "the circuit of the upstream is open");
-            *state = State::Open(now + pause, openings);
+            circuit.turn(State::Open(now + pause, openings));
         }
     }
 
@@ -150,8 +159,15 @@ impl Breaker {
             && failures * 100 >= calls * u64::from(self.policy.failures_percent)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Circuit {
+    fn turn(&mut self, state: State) {
+        self.state = state;
+        self.epoch += 1;
     }
 }
 
@@ -159,15 +175,18 @@ impl Pass<'_> {
     /// Notes what became of the call.
     pub fn note(mut self, has_failed: bool) {
         self.is_noted = true;
-        self.breaker.note(self.is_probe, has_failed);
+        self.breaker.note(self.epoch, has_failed);
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if !self.is_noted
-            && self.is_probe
-            && let State::HalfOpen { under_way, .. } = &mut *self.breaker.state()
+        if self.is_noted {
+            return;
+        }
+        let mut circuit = self.breaker.circuit();
+        if circuit.epoch == self.epoch
+            && let State::HalfOpen { under_way, .. } = &mut circuit.state
         {
             *under_way = under_way.saturating_sub(1);
         }

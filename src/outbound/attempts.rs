@@ -57,12 +57,17 @@ impl Outbound {
             guard.earn();
         }
         let mut is_renewed = false;
+        let mut last: Option<Attempted> = None;
         loop {
-            let pass = match guard {
-                None => None,
-                Some(guard) => guard.enter()?,
+            let pass = match (guard.map(Guard::enter), last.take()) {
+                (None, _) => None,
+                (Some(Ok(pass)), _) => pass,
+                // What became of the call is what its last attempt came to.
+                (Some(Err(_)), Some(last)) => return last.map(clean),
+                (Some(Err(open)), None) => return Err(open),
             };
             prepared.tries += 1;
+            let is_hurried = prepared.deadline < Instant::now() + HURRY;
             let attempted = match guard.and_then(|guard| guard.policy.hedge_after) {
                 Some(after) if prepared.effect == Effect::Read => {
                     Box::pin(self.hedged(prepared, keeper, after, record)).await
@@ -73,7 +78,7 @@ impl Outbound {
                 }
             };
             record.attempts = prepared.sent;
-            if let (Some(pass), Some(has_failed)) = (pass, verdict(&attempted)) {
+            if let (Some(pass), Some(has_failed)) = (pass, verdict(&attempted, is_hurried)) {
                 pass.note(has_failed);
             }
             if let Ok((judged, _)) = &attempted {
@@ -91,7 +96,7 @@ impl Outbound {
             }
             match guard.and_then(|guard| prepared.again(guard, &attempted)) {
                 None => {
-                    return attempted.map(|(judged, token)| judged.without_token(token.as_deref()));
+                    return attempted.map(clean);
                 }
                 Some(wait) => {
                     let why = told(&attempted);
@@ -103,7 +108,7 @@ impl Outbound {
                         wait_ms,
                         "sends a call again"
                     );
-                    drop(attempted);
+                    last = Some(attempted);
                     sleep(wait).await;
                 }
             }
@@ -241,7 +246,8 @@ impl Prepared<'_> {
             .first
             .saturating_mul(1 << self.tries.saturating_sub(1).min(16));
         let drawn = doubled.min(policy.max).mul_f64(fastrand::f64());
-        let wait = asked.unwrap_or(drawn);
+        // Those that were told the same time must not come back at the same moment.
+        let wait = asked.unwrap_or_default() + drawn;
         // An attempt that would find the deadline gone is worth less than the reply at hand.
         let is_in_time = Instant::now() + wait + OF_ATTEMPT < self.deadline;
         (is_in_time && guard.spend()).then_some(wait)
@@ -264,9 +270,15 @@ fn may_pass(failure: &Failure, changes_nothing: bool) -> bool {
     }
 }
 
-/// Whether the upstream failed, as far as its circuit is concerned; `None` where it was not asked.
-fn verdict(attempted: &Attempted) -> Option<bool> {
+/// Whether the upstream failed, as far as its circuit is concerned; `None` where it was not asked, or
+/// had no time: a caller in a hurry says nothing of it.
+fn verdict(attempted: &Attempted, is_hurried: bool) -> Option<bool> {
     match attempted {
+        Err(Failure::Upstream(SendFailure::Timeout | SendFailure::ConnectTimeout))
+            if is_hurried =>
+        {
+            None
+        }
         Ok((judged, _)) => Some(judged.reply.status().is_server_error()),
         Err(Failure::Upstream(
             SendFailure::Target
@@ -277,6 +289,11 @@ fn verdict(attempted: &Attempted) -> Option<bool> {
         Err(Failure::Upstream(_) | Failure::Reply(_)) => Some(true),
         Err(_) => None,
     }
+}
+
+/// The reply, without the token that its call had.
+fn clean((judged, token): (Judged, Option<Arc<Token>>)) -> Judged {
+    judged.without_token(token.as_deref())
 }
 
 /// Whether the token of a refused call was thrown away, and another one is worth an attempt: once,
@@ -292,7 +309,7 @@ fn renew(keeper: &Keeper, token: &Token, judged: &Judged, is_renewed: &mut bool)
 }
 
 fn is_good(attempted: &Attempted) -> bool {
-    verdict(attempted) == Some(false)
+    verdict(attempted, false) == Some(false)
 }
 
 fn told(attempted: &Attempted) -> String {
@@ -320,5 +337,7 @@ async fn take(keeper: Option<&Keeper>, deadline: Instant) -> Result<Option<Arc<T
     }
 }
 
+/// Who has less time than that says nothing of the upstream by running out of it.
+const HURRY: Duration = Duration::from_secs(1);
 /// What an attempt takes at least.
 const OF_ATTEMPT: Duration = Duration::from_millis(20);

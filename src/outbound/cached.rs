@@ -159,7 +159,7 @@ pub(super) async fn answer(
     let job = Job::new(outbound, caches, (mode, wish), &mut asked, record).await;
     record.timing.mark(Stage::Cache);
     let outcome = match job {
-        Err(why) => http::forward(outbound, caches, asked, (why, record)).await,
+        Err(why) => Box::pin(http::forward(outbound, caches, asked, (why, record))).await,
         Ok(job) => Box::pin(look(outbound, &job, asked, record)).await,
     };
     outcome.map(|(reply, told)| {

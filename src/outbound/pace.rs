@@ -1,6 +1,5 @@
 //! A call's turn: what its caller asks for, and what the rates allow.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -91,28 +90,41 @@ pub(super) fn learn(admitted: &Admitted, status: StatusCode, headers: &HeaderMap
     admitted.pause(seconds.map_or(PAUSE, Duration::from_secs));
 }
 
-/// Puts in what is left of the rates.
+/// Puts in what is left of the rates. It is done for each call, so the texts are put together plainly.
 pub(super) fn tell(admitted: &Admitted, headers: &mut HeaderMap) {
     let (mut policies, mut left_over) = (String::new(), String::new());
+    let mut digits = itoa::Buffer::new();
     for (rate, left) in admitted.left() {
-        for text in [&mut policies, &mut left_over] {
-            if !text.is_empty() {
-                text.push_str(", ");
-            }
+        if policies.is_empty() {
+            policies.reserve(TOLD_BYTES);
+            left_over.reserve(TOLD_BYTES);
+        } else {
+            policies.push_str(", ");
+            left_over.push_str(", ");
         }
-        let (name, limit) = (&rate.name, left.limit);
-        let window = limit.per.as_secs().max(1);
-        let _infallible = write!(policies, "\"{name}\";q={};w={window}", limit.max);
-        let _infallible = write!(left_over, "\"{name}\";r={}", left.count);
+        let window = left.limit.per.as_secs().max(1);
+        for part in [
+            "\"",
+            &rate.name,
+            "\";q=",
+            digits.format(left.limit.max.get()),
+            ";w=",
+        ] {
+            policies.push_str(part);
+        }
+        policies.push_str(digits.format(window));
+        for part in ["\"", &rate.name, "\";r=", digits.format(left.count)] {
+            left_over.push_str(part);
+        }
     }
     for (name, text) in [
         (header::RATE_LIMIT_POLICY, policies),
         (header::RATE_LIMIT, left_over),
     ] {
-        if let Some(value) = HeaderValue::try_from(text)
-            .ok()
-            .filter(|value| !value.is_empty())
-        {
+        if text.is_empty() {
+            continue;
+        }
+        if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(name, value);
         }
     }
@@ -178,3 +190,5 @@ const TIMEOUT_EXPECTED: &str = "write how long the call may take, such as `2s` o
 const OF_CALL: Duration = Duration::from_secs(1);
 /// How long nothing is sent where the platform does not say it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Two rates with names as people give them.
+const TOLD_BYTES: usize = 64;

@@ -271,3 +271,37 @@ async fn a_second_attempt_beside_a_slow_one_wins() {
     stage.client.post(TASK, "{}").await;
     assert_eq!(stage.seen_at(TASK), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_in_a_hurry_open_no_circuit_and_an_open_one_hides_no_attempt() {
+    let policy = retry(
+        "attempts_max: 2, first: 1ms, statuses: [503], breaker: { calls_min: 2, window: 10s, pause: 5s }",
+    );
+    let stage = stage(None, &policy, "").await;
+    stage
+        .sandbox
+        .set_fault(fault("delay=300ms").at(ROBOTS).times(3));
+    for _ in 0..3 {
+        let hurried = [("x-pintle-timeout", "50ms")];
+        let reply = stage.client.send("GET", ROBOTS, &hurried, "").await;
+        assert_eq!(reply.status, 504);
+    }
+    assert_eq!(stage.client.get(ROBOTS).await.status, 200);
+    // The second attempt opens the circuit; the call is answered by what came, not as if unsent.
+    stage
+        .sandbox
+        .set_fault(fault("status=503").at(ROBOTS).times(9));
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        let reply = stage.client.get(ROBOTS).await;
+        assert_eq!(reply.status, 503);
+        let is_ours = reply.header("content-type") == "application/problem+json";
+        codes.push(if is_ours {
+            reply.code()
+        } else {
+            "platform".to_owned()
+        });
+    }
+    assert_eq!(codes.last().unwrap(), "circuit_open");
+    assert_eq!(codes.first().unwrap(), "platform");
+}
