@@ -280,6 +280,8 @@ async fn while_redis_is_away_calls_go_on_and_pushes_wait_or_are_held() {
         assert_eq!(ready.status.as_u16(), if status == 200 { 200 } else { 503 });
         let told = ready.json();
         assert_eq!(told["redis"]["writable"], false, "{told}");
+        let reason = told["redis"]["reason"].as_str().unwrap();
+        assert!(reason.contains("cannot be reached"), "{told}");
         if status == 503 {
             assert!(reply.headers.contains_key("retry-after"));
         } else {
