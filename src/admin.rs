@@ -52,7 +52,7 @@ impl Admin {
         if let Some(rest) = path.strip_prefix("/deliveries") {
             let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();
             let asked = (rest, head.uri.query().unwrap_or_default());
-            return deliveries::answer(&inbound, method, asked, body).await;
+            return deliveries::answer(&inbound, method, asked).await;
         }
         if let Some(rest) = path.strip_prefix("/suppressions") {
             let inbound = self.inbound.as_ref().ok_or(Failure::Operation)?.load_full();

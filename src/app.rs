@@ -24,7 +24,7 @@ use crate::inbound::{self, Inbound};
 use crate::limit::{Fleet, Quotas};
 use crate::outbound::{self, Account, Caches, Outbound};
 use crate::server::{self, BindFailure, Bound, Door, SharedTls};
-use crate::store::OpenFault;
+use crate::store::{OpenFault, Store};
 
 /// Why the process does not start.
 #[derive(Debug, Error)]
@@ -79,6 +79,12 @@ pub struct Addresses {
     pub admin: Option<SocketAddr>,
     /// The public listener.
     pub public: Option<SocketAddr>,
+}
+
+/// Opens the store of the settings without serving; `None` where they take no pushes.
+pub async fn store(config: &Config, clock: &Clock) -> Result<Option<Arc<Store>>, OpenFault> {
+    let fleet = fleet::join(config).await?;
+    fleet::store(config, fleet.as_ref(), clock).await
 }
 
 impl App {

@@ -138,7 +138,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ConfigArgument {
     /// The settings file [default: ./pintle.yaml if it is there, else the built-in settings]
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 

@@ -6,6 +6,7 @@
 //! survives the death of the process and of the machine. What time it is, the caller says; a clock
 //! that goes back makes leases and marks last longer, and nothing else.
 
+mod carry;
 mod chosen;
 mod event;
 mod hold;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use self::redis::Redis;
+pub use carry::{Became, Carried, CarriedMark, Counter, PARTS, Part, Past, Record};
 pub use chosen::Store;
 pub use event::{Duty, Enqueued, Event, Keep, Leased, MARKS_MAX, Mark};
 pub use hold::HELD_CONFLICT;

@@ -1,13 +1,10 @@
-//! Deliveries seen and changed from outside: list, show, replay, bury, export, import.
+//! Deliveries seen and changed from outside: list, show, replay, bury.
 //!
 //! A filter stands in the query: `?state=buried&route=workflow.call_finished`. A change tells how
 //! many it would mean unless `yes=true` is among it, and what may take effect twice is left alone
 //! unless `force=true` is.
 
-use base64_simd::STANDARD;
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::document;
@@ -15,16 +12,13 @@ use crate::codec::form;
 use crate::error::Failure;
 use crate::inbound::Inbound;
 use crate::message::{Body, RequestId};
-use crate::store::{
-    Change, Delivery, DeliveryId, Duty, Enqueued, Event, Filter, Mark, Queue as _, STATES,
-};
+use crate::store::{Change, Delivery, DeliveryId, Filter, Queue as _, STATES};
 
 /// Answers what is asked below `/deliveries`.
 pub(super) async fn answer(
     inbound: &Inbound,
     method: &Method,
     (path, query): (&str, &str),
-    body: Body,
 ) -> Result<Response<Body>, Failure> {
     let wish = match Wish::read(query) {
         Ok(wish) => wish,
@@ -34,7 +28,6 @@ pub(super) async fn answer(
     match path.trim_start_matches('/') {
         "" if get => list(inbound, &wish).await,
         "count" if get => count(inbound, &wish).await,
-        "export" if get => export(inbound, &wish).await,
         "replay" if method == Method::POST => {
             let change = Change::Replay {
                 due_ms: inbound.clock.now_ms(),
@@ -43,7 +36,6 @@ pub(super) async fn answer(
             changed(inbound, &wish, change).await
         }
         "bury" if method == Method::POST => changed(inbound, &wish, Change::Bury).await,
-        "import" if method == Method::POST => import(inbound, body).await,
         id if get => match id.parse() {
             Ok(id) => show(inbound, DeliveryId(id)).await,
             Err(_) => Err(Failure::Operation),
@@ -165,115 +157,6 @@ async fn changed(
     Ok(good(&json!({ "changed": changed })))
 }
 
-/// A JSON object a line, the newest first; `import` takes them.
-async fn export(inbound: &Inbound, wish: &Wish) -> Result<Response<Body>, Failure> {
-    let found = inbound.store.list(&wish.filter, wish.before, wish.max);
-    let mut lines = String::new();
-    for delivery in found.await.map_err(Failure::Store)? {
-        let body = inbound.store.body(delivery.id).await;
-        let Some(body) = body.map_err(Failure::Store)? else {
-            continue;
-        };
-        let mut line = describe(&delivery);
-        if let Some(line) = line.as_object_mut() {
-            line.insert(
-                "body_base64".to_owned(),
-                STANDARD.encode_to_string(&body).into(),
-            );
-        }
-        lines.push_str(&line.to_string());
-        lines.push('\n');
-    }
-    let mut reply = Response::new(Body::held(lines));
-    let media = HeaderValue::from_static("application/x-ndjson");
-    reply.headers_mut().insert(CONTENT_TYPE, media);
-    Ok(reply)
-}
-
-/// Takes lines of an export, in the order in which they were stored. One that was taken before is not
-/// taken again; what was delivered, and what may have been, is left out.
-async fn import(inbound: &Inbound, body: Body) -> Result<Response<Body>, Failure> {
-    let body = body.read(IMPORT_MAX).await.map_err(Failure::Body)?;
-    let now_ms = inbound.clock.now_ms();
-    let mut events = Vec::new();
-    let mut left_out = 0_u64;
-    for (at, line) in body.split(|byte| *byte == b'\n').enumerate() {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        match read_line(line, now_ms) {
-            Some(Line { event: None, .. }) => left_out += 1,
-            Some(Line {
-                id,
-                event: Some(event),
-            }) => events.push((id, event)),
-            None => {
-                let fault = format!("line {} is no line of an export; nothing was taken", at + 1);
-                return Ok(refuse(&fault));
-            }
-        }
-    }
-    events.sort_by_key(|(id, _)| *id);
-    let (mut imported, mut known) = (0_u64, 0_u64);
-    for (_, event) in events {
-        match inbound.store.enqueue(event, now_ms).await {
-            Ok(Enqueued::Stored { .. }) => imported += 1,
-            Ok(Enqueued::Repeated { .. } | Enqueued::Conflict { .. }) => known += 1,
-            Err(failure) => return Err(Failure::Store(failure)),
-        }
-    }
-    for target in inbound.delivery.targets() {
-        target.ring();
-    }
-    Ok(good(
-        &json!({ "imported": imported, "known": known, "left_out": left_out }),
-    ))
-}
-
-/// A line of an export.
-struct Line {
-    /// Its place.
-    id: i64,
-    /// The event; `None` where it is not to be delivered again.
-    event: Option<Event>,
-}
-
-fn read_line(line: &[u8], now_ms: i64) -> Option<Line> {
-    let line: Value = serde_json::from_slice(line).ok()?;
-    let text = |name: &str| line.get(name)?.as_str().map(str::to_owned);
-    let body = STANDARD.decode_to_vec(text("body_base64")?).ok()?;
-    let (event, target) = (text("event")?, text("receiver")?);
-    let mark = Mark {
-        space: text("route")?,
-        after_success: false,
-        key: format!("import {event} {target}"),
-        digest: crate::crypto::sha256(&body),
-        answer: Bytes::new(),
-        until_ms: now_ms.saturating_add(IMPORT_WINDOW_MS),
-    };
-    let event = Event {
-        id: text("event")?,
-        route: text("route")?,
-        marks: vec![mark],
-        keeps: Vec::new(),
-        content_type: text("content_type")?,
-        body: body.into(),
-        received_ms: line.get("received_ms")?.as_i64()?,
-        duties: vec![Duty {
-            leased_until_ms: None,
-            target,
-            order: text("order"),
-            due_ms: now_ms,
-            is_once: line.get("effect")?.as_str()? == "once",
-        }],
-    };
-    let is_over = matches!(text("state")?.as_str(), "done" | "unknown");
-    Some(Line {
-        id: line.get("id")?.as_i64()?,
-        event: (!is_over).then_some(event),
-    })
-}
-
 fn describe(delivery: &Delivery) -> Value {
     let state = STATES.iter().find(|(_, state)| *state == delivery.state);
     json!({
@@ -312,6 +195,3 @@ fn refuse(fault: &str) -> Response<Body> {
 }
 
 const PAGE_MAX: usize = 1_000;
-const IMPORT_MAX: usize = 256 << 20;
-/// An import is remembered for 30 days.
-const IMPORT_WINDOW_MS: i64 = 30 * 24 * 3_600_000;

@@ -16,6 +16,11 @@ pub(super) fn error(text: &str) {
     put(&mut stderr(), &format!("pintle: {text}"));
 }
 
+/// Prints a line to standard error that is no fault.
+pub(super) fn note(text: &str) {
+    put(&mut stderr(), text);
+}
+
 /// Prints a body as it is; to a terminal with a line break behind it.
 pub(super) fn body(bytes: &[u8]) {
     let mut to = stdout();

@@ -1,6 +1,9 @@
-//! `pintle queue`: what is owed to receivers, asked of the gateway that runs.
+//! `pintle queue`: what is owed to receivers, asked of the gateway that runs; and
+//! the store itself, carried over where none does.
 
-use std::io::Read as _;
+mod carry;
+mod file;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -61,15 +64,18 @@ enum Command {
         #[command(flatten)]
         change: ChangeArguments,
     },
-    /// Write deliveries as JSON lines to standard output
+    /// Write all that the store of the settings has, for another store; no gateway may use it
+    #[command(after_help = carry::EXAMPLE)]
     Export {
-        #[command(flatten)]
-        filter: FilterArguments,
+        /// The file, which must not be there yet [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
-    /// Take lines of an export; what was taken before, or was delivered, is not taken again
+    /// Take an export into the store of the settings; a second time adds nothing
+    #[command(after_help = carry::EXAMPLE)]
     Import {
-        /// The lines [default: standard input]
-        file: Option<PathBuf>,
+        /// What `pintle queue export` wrote
+        file: PathBuf,
     },
 }
 
@@ -139,8 +145,20 @@ pub(super) async fn run(arguments: QueueArguments) -> ExitCode {
 }
 
 async fn try_run(arguments: QueueArguments) -> Result<(), String> {
+    let command = match arguments.command {
+        Command::Export { .. } | Command::Import { .. } if arguments.admin.is_some() => {
+            return Err(
+                "export and import open the store itself: leave out --admin, and name the \
+                        settings with --config"
+                    .to_owned(),
+            );
+        }
+        Command::Export { out } => return carry::export(&arguments.config, out.as_deref()).await,
+        Command::Import { file } => return carry::import(&arguments.config, &file).await,
+        asking => asking,
+    };
     let gateway = Gateway::find(arguments.admin, &arguments.config)?;
-    match arguments.command {
+    match command {
         Command::List { filter, max, json } => {
             let query = format!("{}&max={max}", filter.query()?);
             let found = gateway.json(Method::GET, format!("?{query}"), Bytes::new());
@@ -164,19 +182,7 @@ async fn try_run(arguments: QueueArguments) -> Result<(), String> {
             gateway.change("replay", &filter, &change, forced).await?;
         }
         Command::Bury { filter, change } => gateway.change("bury", &filter, &change, "").await?,
-        Command::Export { filter } => gateway.export(&filter).await?,
-        Command::Import { file } => {
-            let lines = read(file)?;
-            let taken = gateway
-                .json(Method::POST, "/import".to_owned(), lines.into())
-                .await?;
-            print::line(&format!(
-                "{} imported, {} known already, {} left out (done or unknown)",
-                number(&taken, "imported"),
-                number(&taken, "known"),
-                number(&taken, "left_out")
-            ));
-        }
+        Command::Export { .. } | Command::Import { .. } => {}
     }
     Ok(())
 }
@@ -235,29 +241,6 @@ impl Gateway {
             );
         }
         Ok(())
-    }
-
-    /// Page by page.
-    async fn export(&self, filter: &FilterArguments) -> Result<(), String> {
-        let query = filter.query()?;
-        let mut before = String::new();
-        loop {
-            let path = format!("/export?{query}&max={PAGE}{before}");
-            let lines = self.below(Method::GET, path, Bytes::new()).await?;
-            print::body(&lines);
-            let all = lines
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty());
-            let (count, last) = all.fold((0, None), |(count, _), line| (count + 1, Some(line)));
-            let last: Option<Value> = last.and_then(|line| serde_json::from_slice(line).ok());
-            match last
-                .and_then(|last| last.get("id")?.as_i64())
-                .filter(|_| count == PAGE)
-            {
-                Some(id) => before = format!("&before={id}"),
-                None => return Ok(()),
-            }
-        }
     }
 }
 
@@ -319,19 +302,3 @@ fn table(found: &Value) {
         print::line(&format!("\nmore below id {next}: ask for more with --max"));
     }
 }
-
-fn read(file: Option<PathBuf>) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let read = match &file {
-        None => std::io::stdin().take(LINES_MAX).read_to_end(&mut bytes),
-        Some(path) => {
-            std::fs::File::open(path).and_then(|file| file.take(LINES_MAX).read_to_end(&mut bytes))
-        }
-    };
-    let name = file.map_or("standard input".into(), |path| path.display().to_string());
-    read.map_err(|error| format!("cannot read {name}: {error}"))?;
-    Ok(bytes)
-}
-
-const LINES_MAX: u64 = 256 << 20;
-const PAGE: usize = 200;

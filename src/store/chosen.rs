@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::store::carry::{Became, CarriedMark, Part, Record, Taken};
+use crate::store::event::mark_name;
 use crate::store::hold::Hold;
 use crate::store::redis::Redis;
 use crate::store::{
@@ -98,6 +100,52 @@ impl Store {
             }) => hold.bring(redis, now_ms).await,
             _ => Ok(0),
         }
+    }
+
+    /// Some of a part, in the order in which it is to be carried, behind a place, which is 0 at
+    /// first; and the place behind it, `None` at the end. Nobody may change anything meanwhile.
+    pub async fn dump(
+        &self,
+        part: Part,
+        after: i64,
+        now_ms: UnixMs,
+    ) -> Result<(Vec<Record>, Option<i64>), StoreFailure> {
+        either!(self, store => store.dump(part, after, now_ms))
+    }
+
+    /// Stores what another store had, where it is not there: what is there stays, and of two
+    /// counters the greater.
+    pub async fn carry(&self, record: &Record, now_ms: UnixMs) -> Result<Became, StoreFailure> {
+        let taken = either!(self, store => store.carry(record, now_ms))?;
+        match (taken, record) {
+            (Taken::Added, _) => Ok(Became::Added),
+            (Taken::Conflict, Record::Event(carried)) => {
+                let aside = Record::Event(Box::new(carried.set_aside()));
+                let taken = either!(self, store => store.carry(&aside, now_ms))?;
+                Ok(match taken {
+                    Taken::Added => Became::SetAside,
+                    Taken::Known | Taken::Conflict => Became::Known,
+                })
+            }
+            (Taken::Known | Taken::Conflict, _) => Ok(Became::Known),
+        }
+    }
+
+    /// Whether an export was imported before, all of it.
+    pub async fn was_imported(&self, export: &str, now_ms: UnixMs) -> Result<bool, StoreFailure> {
+        let seen = self.seen(IMPORTS, &[export.to_owned()], now_ms).await?;
+        Ok(seen.contains(&true))
+    }
+
+    /// Notes that an export was imported, all of it: for a year.
+    pub async fn note_import(&self, export: &str, now_ms: UnixMs) -> Result<(), StoreFailure> {
+        let mark = CarriedMark {
+            name: mark_name(IMPORTS, export),
+            digest: [0; 32],
+            answer: Bytes::new(),
+            until_ms: now_ms.saturating_add(IMPORT_MS),
+        };
+        self.carry(&Record::Mark(mark), now_ms).await.map(drop)
     }
 
     /// Takes nothing more, and waits until what was taken is done.
@@ -284,3 +332,7 @@ impl Queue for Store {
         either!(self, store => store.probe())
     }
 }
+
+/// The space of the marks of imports: no route's, as no route's name has a space.
+const IMPORTS: &str = "imported exports";
+const IMPORT_MS: i64 = 366 * 24 * 3_600_000;

@@ -23,6 +23,8 @@ impl Hold {
     pub(super) async fn new(journal: Journal, now_ms: UnixMs) -> Result<Self, StoreFailure> {
         journal.end_leases(now_ms).await?;
         let waiting = Filter {
+            // What a journal had before it held anything is not held.
+            target: Some(TARGET.to_owned()),
             state: Some(State::Waiting),
             ..Filter::default()
         };

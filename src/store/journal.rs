@@ -5,6 +5,7 @@
 //! delivery waits for, the other what an operator asks; a fourth folds the log into the file
 //! (`journal/checkpoint.rs`). Nothing here knows what time it is: callers say so.
 
+mod carry;
 mod checkpoint;
 mod claim;
 mod handed;
@@ -32,6 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use options::{OpenFault, Options};
 
+use crate::store::carry::{Part, Record, Taken};
 use crate::store::journal::handed::{Given, Handed};
 use crate::store::journal::ledger::{Acted, Ledger};
 use crate::store::journal::lock::taken;
@@ -124,6 +126,31 @@ impl Journal {
     /// alone, so whoever held a lease is dead.
     pub async fn end_leases(&self, now_ms: UnixMs) -> Result<usize, StoreFailure> {
         self.write(move |ledger| ledger.end_leases(None, UnixMs::MAX, now_ms))
+            .await
+    }
+
+    /// Some of a part, behind a place; and the place behind it, `None` at the end.
+    pub(super) async fn dump(
+        &self,
+        part: Part,
+        after: i64,
+        now_ms: UnixMs,
+    ) -> Result<(Vec<Record>, Option<i64>), StoreFailure> {
+        let lane = self.lanes()?.long;
+        Self::ask(lane, move |connection| {
+            carry::dump(connection, part, after, now_ms)
+        })
+        .await
+    }
+
+    /// Stores what another store had, where it is not there.
+    pub(super) async fn carry(
+        &self,
+        record: &Record,
+        now_ms: UnixMs,
+    ) -> Result<Taken, StoreFailure> {
+        let record = record.clone();
+        self.write(move |ledger| ledger.carry(&record, now_ms))
             .await
     }
 

@@ -8,6 +8,11 @@ use crate::store::{Duty, Event, Keep, Mark};
 
 /// Writes an event down.
 pub(super) fn write(event: &Event) -> Bytes {
+    of_event(event).to_string().into()
+}
+
+/// An event as JSON.
+pub(super) fn of_event(event: &Event) -> Value {
     let bytes = |bytes: &[u8]| STANDARD.encode_to_string(bytes);
     let mark = |mark: &Mark| {
         json!({
@@ -27,15 +32,7 @@ pub(super) fn write(event: &Event) -> Bytes {
             "is_once": duty.is_once,
         })
     };
-    let keep = |keep: &Keep| {
-        json!({
-            "space": keep.space,
-            "key": keep.key,
-            "value": bytes(&keep.value),
-            "until_ms": keep.until_ms,
-        })
-    };
-    let line = json!({
+    json!({
         "id": event.id,
         "route": event.route,
         "marks": event.marks.iter().map(mark).collect::<Vec<_>>(),
@@ -43,14 +40,27 @@ pub(super) fn write(event: &Event) -> Bytes {
         "body": bytes(&event.body),
         "received_ms": event.received_ms,
         "duties": event.duties.iter().map(duty).collect::<Vec<_>>(),
-        "keeps": event.keeps.iter().map(keep).collect::<Vec<_>>(),
-    });
-    line.to_string().into()
+        "keeps": event.keeps.iter().map(of_keep).collect::<Vec<_>>(),
+    })
+}
+
+/// A value as JSON.
+pub(super) fn of_keep(keep: &Keep) -> Value {
+    json!({
+        "space": keep.space,
+        "key": keep.key,
+        "value": STANDARD.encode_to_string(&keep.value),
+        "until_ms": keep.until_ms,
+    })
 }
 
 /// Reads an event that was written down; `None` where it is none. Nobody waits for its deliveries.
 pub(super) fn read(line: &[u8]) -> Option<Event> {
-    let line: Value = serde_json::from_slice(line).ok()?;
+    event(&serde_json::from_slice(line).ok()?)
+}
+
+/// An event of JSON; `None` where it is none.
+pub(super) fn event(line: &Value) -> Option<Event> {
     let mark = |part: &Value| {
         Some(Mark {
             space: text(part, "space")?,
@@ -70,36 +80,41 @@ pub(super) fn read(line: &[u8]) -> Option<Event> {
             leased_until_ms: None,
         })
     };
-    let keep = |part: &Value| {
-        Some(Keep {
-            space: text(part, "space")?,
-            key: text(part, "key")?,
-            value: bytes(part, "value")?,
-            until_ms: part.get("until_ms")?.as_i64()?,
-        })
-    };
     Some(Event {
-        id: text(&line, "id")?,
-        route: text(&line, "route")?,
-        marks: parts(&line, "marks")?.map(mark).collect::<Option<_>>()?,
-        content_type: text(&line, "content_type")?,
-        body: bytes(&line, "body")?,
+        id: text(line, "id")?,
+        route: text(line, "route")?,
+        marks: parts(line, "marks")?.map(mark).collect::<Option<_>>()?,
+        content_type: text(line, "content_type")?,
+        body: bytes(line, "body")?,
         received_ms: line.get("received_ms")?.as_i64()?,
-        duties: parts(&line, "duties")?.map(duty).collect::<Option<_>>()?,
-        keeps: parts(&line, "keeps")?.map(keep).collect::<Option<_>>()?,
+        duties: parts(line, "duties")?.map(duty).collect::<Option<_>>()?,
+        keeps: parts(line, "keeps")?.map(keep).collect::<Option<_>>()?,
     })
 }
 
-fn text(line: &Value, name: &str) -> Option<String> {
+/// A value of JSON; `None` where it is none.
+pub(super) fn keep(part: &Value) -> Option<Keep> {
+    Some(Keep {
+        space: text(part, "space")?,
+        key: text(part, "key")?,
+        value: bytes(part, "value")?,
+        until_ms: part.get("until_ms")?.as_i64()?,
+    })
+}
+
+/// The text of a member.
+pub(super) fn text(line: &Value, name: &str) -> Option<String> {
     line.get(name)?.as_str().map(str::to_owned)
 }
 
-fn bytes(line: &Value, name: &str) -> Option<Bytes> {
+/// The bytes of a member, which are base64 there.
+pub(super) fn bytes(line: &Value, name: &str) -> Option<Bytes> {
     let text = line.get(name)?.as_str()?;
     STANDARD.decode_to_vec(text).ok().map(Bytes::from)
 }
 
-fn parts<'v>(line: &'v Value, name: &str) -> Option<impl Iterator<Item = &'v Value>> {
+/// The elements of a member.
+pub(super) fn parts<'v>(line: &'v Value, name: &str) -> Option<impl Iterator<Item = &'v Value>> {
     Some(line.get(name)?.as_array()?.iter())
 }
 

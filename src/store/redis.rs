@@ -8,6 +8,7 @@
 mod ask;
 mod bell;
 mod cached;
+mod carry;
 mod cells;
 mod confirm;
 mod failure;
@@ -32,6 +33,7 @@ pub use cells::{Grant, Want};
 pub use options::{Acknowledged, Options, Place, Places, Unfit};
 pub use token::Claim;
 
+use crate::store::event::mark_name;
 use crate::store::redis::ask::{enqueued, key};
 use crate::store::redis::bell::Bell;
 use crate::store::redis::confirm::Confirm;
@@ -258,8 +260,9 @@ impl Queue for Redis {
         keys: &[String],
         now_ms: UnixMs,
     ) -> Result<Vec<bool>, StoreFailure> {
-        let request = self.request(&SEEN).arg(now_ms).arg(space);
-        let request = keys.iter().fold(request, Request::arg);
+        let request = self.request(&SEEN).arg(now_ms);
+        let named = |request: Request, key: &String| request.arg(mark_name(space, key).as_slice());
+        let request = keys.iter().fold(request, named);
         let mut parts = Parts::of(self.run(request).await?)?;
         keys.iter()
             .map(|_| Ok(parts.number::<i64>()? == 1))

@@ -1,5 +1,7 @@
 //! Three replicas and a real Redis: what they share, and what is left when something dies.
 
+mod moved;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::child::Process;
 use crate::inbound::{BODY, CALL, inbound_settings, receiver};
-use crate::receiver::{Manner, Receiver};
+use crate::receiver::Receiver;
 use crate::servers::redis::Server;
 use crate::servers::wire::Wire;
 use crate::support::{Client, fault, policies_with, sandbox_options, settings, until};
@@ -308,69 +310,6 @@ async fn a_slow_wire_that_tears_everything_apart_changes_nothing() {
         assert_eq!(public.post(CALL, &body).await.status, 200);
     }
     until("all deliveries", || app.count() == 10).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_moves_from_the_journal_to_redis_and_back() {
-    let redis = Server::start();
-    let sandbox = Sandbox::start(sandbox_options()).await.unwrap();
-    let app = Receiver::start().await;
-    app.behave([Manner::Status(200)]);
-    app.always(Some(Manner::Status(503)));
-    let of = |more: &str| {
-        let receivers = receiver("app", &app, "");
-        inbound_settings(&sandbox.url(), &receivers, "", more)
-    };
-    let first = replicas(1, &of("")).remove(0);
-    let public = Client::new(first.public.as_ref().unwrap());
-    for number in 0..12 {
-        let body = BODY.replace("call-1", &format!("call-{number}"));
-        assert_eq!(public.post(CALL, &body).await.status, 200);
-    }
-    let admin = Client::new(&first.admin);
-    let done = || async { admin.get("/deliveries/count?state=done").await.json()["count"] == 1 };
-    while !done().await {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let mut lines = queue(&first, &["export"], "");
-    first.end();
-    for (store, back) in [(store(&redis.url()), false), (String::new(), true)] {
-        let process = replicas(1, &of(&store)).remove(0);
-        let told = queue(&process, &["import"], &lines);
-        assert!(told.starts_with("11 imported, 0 known already"), "{told}");
-        let told = queue(&process, &["import"], &lines);
-        assert!(told.starts_with("0 imported, 11 known already"), "{told}");
-        if back {
-            let before = app.count();
-            app.always(None);
-            until("all deliveries", || app.count() >= before + 11).await;
-            return;
-        }
-        lines = queue(&process, &["export"], "");
-        process.end();
-    }
-}
-
-/// What `pintle queue` says.
-fn queue(process: &Process, words: &[&str], input: &str) -> String {
-    use std::io::Write as _;
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pintle"))
-        .arg("queue")
-        .args(words)
-        .args(["--admin", &process.admin])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

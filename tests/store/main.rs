@@ -8,6 +8,7 @@
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 
+mod carry;
 mod change;
 mod claim;
 mod contract;

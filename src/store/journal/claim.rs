@@ -25,10 +25,10 @@ pub(super) struct Fresh {
 }
 
 /// A mark that is there.
-struct Held {
-    row: i64,
-    until_ms: UnixMs,
-    digest: [u8; 32],
+pub(super) struct Held {
+    pub(super) row: i64,
+    pub(super) until_ms: UnixMs,
+    pub(super) digest: [u8; 32],
     answer: Vec<u8>,
 }
 
@@ -172,7 +172,7 @@ impl Ledger {
     }
 
     /// The mark that is held under a name; where none is good any longer, one that has run out.
-    fn held(&self, name: &Name, now_ms: UnixMs) -> Acted<Option<Held>> {
+    pub(super) fn held(&self, name: &Name, now_ms: UnixMs) -> Acted<Option<Held>> {
         let mut run_out = None;
         for row in self.marks().rows(self.connection(), name)? {
             let held = self

@@ -142,7 +142,7 @@ impl Ledger {
         };
         let rows = event.duties.len() + event.marks.len() + event.keeps.len();
         self.reserve(rows, event.bytes())?;
-        self.now_ms = Some(now_ms);
+        self.comes(now_ms);
         self.mark(event, &fresh, self.ids.next)?;
         for keep in &event.keeps {
             self.put(keep)?;
@@ -167,7 +167,18 @@ impl Ledger {
         Ok(())
     }
 
-    fn store(&mut self, event: &Event) -> Acted<Vec<Leased>> {
+    /// The id of the next delivery.
+    pub(super) fn next_id(&self) -> i64 {
+        self.ids.next
+    }
+
+    /// Something comes in now.
+    pub(super) fn comes(&mut self, now_ms: UnixMs) {
+        self.now_ms = Some(now_ms);
+    }
+
+    /// Stores the deliveries of an event for which there is room.
+    pub(super) fn store(&mut self, event: &Event) -> Acted<Vec<Leased>> {
         let duties = i64::try_from(event.duties.len()).unwrap_or(i64::MAX);
         let number = self.ids.next;
         self.ids.next = number.saturating_add(duties);

@@ -12,13 +12,13 @@ mod run;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::Connection;
 
 use crate::store::UnixMs;
+pub(super) use crate::store::event::mark_name as name;
 use crate::store::journal::mark::run::{Entry, Run};
 
-/// A mark's name: half a SHA-256 of space and key, so that nobody can make two alike.
+/// A mark's name.
 pub(super) type Name = [u8; 16];
 
 /// Names, each with the row of its mark. The writer changes them; others may look.
@@ -213,20 +213,6 @@ impl Names {
     }
 }
 
-/// The name of a space's key. The length keeps two splits of one text apart.
-pub(super) fn name(space: &str, key: &str) -> Name {
-    let mut text = Vec::with_capacity(8 + space.len() + key.len());
-    text.extend_from_slice(&u64::try_from(space.len()).unwrap_or(u64::MAX).to_le_bytes());
-    text.extend_from_slice(space.as_bytes());
-    text.extend_from_slice(key.as_bytes());
-    let whole = digest(&SHA256, &text);
-    let mut name = Name::default();
-    for (to, from) in name.iter_mut().zip(whole.as_ref()) {
-        *to = *from;
-    }
-    name
-}
-
 /// Names in memory, before they are saved.
 const RECENT_MAX: usize = 200_000;
 /// Names in one run, at most.
@@ -298,11 +284,5 @@ mod tests {
         opened.commit();
         assert_eq!(opened.rows(&file, &made(1)), Ok(vec![]));
         assert_eq!(opened.rows(&file, &made(10)), Ok(vec![10]));
-    }
-
-    #[test]
-    fn a_name_is_of_space_and_key() {
-        assert_eq!(name("ab", "c"), name("ab", "c"));
-        assert_ne!(name("ab", "c"), name("a", "bc"));
     }
 }

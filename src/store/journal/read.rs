@@ -92,7 +92,10 @@ pub(super) fn list(
 ) -> rusqlite::Result<Vec<Delivery>> {
     let mut all = Where::listed(filter);
     all.and("id < ?", before.map(|id| Value::Integer(id.0)));
-    let text = format!("{LISTED}{} ORDER BY id DESC LIMIT ?", all.text);
+    let text = format!(
+        "SELECT {COLUMNS} FROM deliveries{} ORDER BY id DESC LIMIT ?",
+        all.text
+    );
     all.values.push(limit(max));
     connection
         .prepare_cached(&text)?
@@ -100,7 +103,8 @@ pub(super) fn list(
         .collect()
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+/// A row of [`COLUMNS`].
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     let reason = match row.get::<_, Option<String>>(10)? {
         Some(class) => Some(Reason {
             class,
@@ -188,5 +192,7 @@ fn limit(max: usize) -> Value {
     Value::Integer(i64::try_from(max).unwrap_or(i64::MAX))
 }
 
-const LISTED: &str = "SELECT id, event_id, route, target, order_key, state, attempts, received_ms,
-    due_ms, is_once, class, status, content_type, body_bytes FROM deliveries";
+/// The columns of a delivery, as [`delivery`] reads them.
+pub(super) const COLUMNS: &str =
+    "id, event_id, route, target, order_key, state, attempts, received_ms,
+    due_ms, is_once, class, status, content_type, body_bytes";

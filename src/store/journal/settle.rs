@@ -157,7 +157,8 @@ impl Ledger {
         self.forget(id.0, lease.event)
     }
 
-    fn put_progress(&mut self, id: DeliveryId, progress: &[u8]) -> Acted<()> {
+    /// Stores progress in the place of what was stored before.
+    pub(super) fn put_progress(&mut self, id: DeliveryId, progress: &[u8]) -> Acted<()> {
         self.statement("INSERT OR REPLACE INTO progress(id, progress) VALUES (?1, ?2)")?
             .execute(params![id.0, progress])?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use redis::Value;
 
+use crate::store::event::mark_name;
 use crate::store::redis::reply::{Parts, moment, nonsense};
 use crate::store::redis::script::{ENQUEUE, Request, SETTLE};
 use crate::store::{
@@ -28,8 +29,7 @@ impl Request {
     }
 
     fn mark(self, mark: &Mark) -> Self {
-        self.arg(&mark.space)
-            .arg(&mark.key)
+        self.arg(mark_name(&mark.space, &mark.key).as_slice())
             .arg(mark.digest.as_slice())
             .arg(mark.answer.as_ref())
             .arg(moment(mark.until_ms))

@@ -1,7 +1,7 @@
 -- Stores marks and deliveries of an event, and what is kept with it, or nothing.
 --
 -- ARGV: now, hand, event id, route, media type, received, body, number of marks, of duties, of
--- keeps; then space, key, digest, answer, until, after success of each mark; target, order key or nothing
+-- keeps; then name, digest, answer, until, after success of each mark; target, order key or nothing
 -- with a `=` before it, due, once, leased until or nothing of each duty; space, key, value, until of
 -- each keep.
 -- Answers: stored and the places of leased duties, each with its id; repeated, the answer and the
@@ -18,9 +18,9 @@ end
 
 local marks, repeated, conflicts, first, own = {}, {}, {}, nil, {}
 for place = 0, tonumber(ARGV[8]) - 1 do
-  local of = take(6)
-  local mark = { name = named(of[1], of[2]), digest = of[3], answer = of[4], until_ms = of[5],
-    after_success = of[6] == '1' }
+  local of = take(5)
+  local mark = { name = of[1], digest = of[2], answer = of[3], until_ms = of[4],
+    after_success = of[5] == '1' }
   local seen = call('HMGET', P .. ':mark:' .. mark.name, 'u', 'd', 'a')
   if seen[1] and tonumber(seen[1]) > tonumber(now_ms) then
     if seen[2] == mark.digest then
@@ -49,6 +49,7 @@ end
 if duties > 0 then
   call('HSET', event(whole), 'i', ARGV[3], 'r', route, 'y', ARGV[5], 'm', ARGV[6], 'b', ARGV[7],
     'n', duties, 'v', duties)
+  call('HSET', P .. ':names', ARGV[3], whole)
 end
 local rung = {}
 for place = 0, duties - 1 do

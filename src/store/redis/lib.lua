@@ -11,6 +11,7 @@
 --                                          z when it was due before it was leased
 --   PREFIX:e:ID            its event       i id  r route  y media type  m received  b body
 --                                          n deliveries left  v of them not buried
+--   PREFIX:names           which event has an id
 --   PREFIX:all             every delivery
 --   PREFIX:due:TARGET      what may be handed out, by when it is due
 --   PREFIX:leased:TARGET   what is under way, by when its lease ends
@@ -18,7 +19,8 @@
 --   PREFIX:fronts          of each order key, the one that may be handed out or is under way
 --   PREFIX:done, :past     what was taken, what was set aside: by when
 --   PREFIX:aside           what was set aside, by its id
---   PREFIX:mark:NAME       a mark          d digest  a answer  u until  e event that may give it back
+--   PREFIX:mark:NAME       a mark, NAME 16 bytes
+--                                          d digest  a answer  u until  e event that may give it back
 --   PREFIX:claims:ID       the marks that an event may give back; :given:ID those that it has
 --   PREFIX:keep:NAME       a value         v value  u until;   PREFIX:keeps:SPACE its keys
 --   PREFIX:count:NAME      a counter       n count  u until
@@ -182,6 +184,7 @@ local function forget(it)
   call('ZREM', P .. ':all', it.id)
   if call('HINCRBY', event(it.event), 'n', -1) == 0 then
     keep_marks(it.event)
+    call('HDEL', P .. ':names', call('HGET', event(it.event), 'i'))
     call('DEL', event(it.event))
   end
 end

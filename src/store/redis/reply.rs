@@ -57,8 +57,12 @@ impl Parts {
         self.number().map(DeliveryId)
     }
 
-    fn truth(&mut self) -> Result<bool, StoreFailure> {
+    pub(super) fn truth(&mut self) -> Result<bool, StoreFailure> {
         Ok(self.number::<i64>()? == 1)
+    }
+
+    pub(super) fn state(&mut self) -> Result<State, StoreFailure> {
+        state(&self.text()?)
     }
 
     pub(super) fn rows<T>(
@@ -101,7 +105,7 @@ pub(super) fn lease(parts: &mut Parts) -> Result<Lease, StoreFailure> {
 pub(super) fn delivery(parts: &mut Parts) -> Result<Delivery, StoreFailure> {
     let (id, event, route) = (parts.id()?, parts.text()?, parts.text()?);
     let (target, order) = (parts.text()?, parts.maybe_text()?);
-    let state = state(&parts.text()?)?;
+    let state = parts.state()?;
     let (attempts, received_ms, due_ms) = (parts.number()?, parts.number()?, parts.number()?);
     let is_once = parts.truth()?;
     let (class, status) = (parts.maybe_text()?, parts.maybe_text()?);

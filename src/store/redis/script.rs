@@ -28,14 +28,17 @@ scripts! {
     NEXT = "next.lua";
     LIST = "filter.lua" "list.lua";
     CHANGE = "filter.lua" "change.lua";
+    DUMP = "dump.lua";
     EXPIRE = "expire.lua";
     SWEEP = "sweep.lua";
     BODY = "body.lua";
     CACHED = "cached.lua";
+    CARRY = "carry.lua";
     CELLS = "cells.lua";
     CLAIM = "claim.lua";
     GRANT = "grant.lua";
     PROBE = "probe.lua";
+    PUT = "put.lua";
     VOID = "void.lua";
 }
 
