@@ -97,17 +97,17 @@ fn wrk(case: &Case, one: &Contestant, connections: usize, time: Duration) -> (f6
         one.name,
         case.name
     );
-    let number = |what: &str| {
-        let line = told.lines().find(|line| line.contains(what));
-        line.unwrap_or_else(|| panic!("wrk tells no `{what}`:\n{told}"))
-            .trim()
-            .to_owned()
+    let line = |what: &str, is_it: fn(&str, &str) -> bool| {
+        let mut lines = told.lines().map(str::trim);
+        lines
+            .find(|line| is_it(line, what))
+            .unwrap_or_else(|| panic!("wrk tells no `{what}`:\n{told}"))
     };
-    let requests = number("requests in");
+    let requests = line(" requests in ", |line, what| line.contains(what));
     let requests = requests.split(' ').next().unwrap().parse().unwrap();
-    let each_second = number("Requests/sec:");
+    let each_second = line("Requests/sec:", |line, what| line.starts_with(what));
     let each_second = each_second.rsplit(' ').next().unwrap().parse().unwrap();
-    let p99 = number("99%");
+    let p99 = line("99%", |line, what| line.starts_with(what));
     (requests, each_second, us(p99.rsplit(' ').next().unwrap()))
 }
 
