@@ -210,12 +210,11 @@ impl Outbound {
 }
 
 /// Who calls: by the name that it gives itself, else by its address.
-fn caller(request: &Request<Body>, peer: &Peer) -> Option<String> {
+fn caller(request: &Request<Body>, peer: &Peer) -> Option<Arc<str>> {
     let named = request.headers().get(header::CALLER);
     let named = named.and_then(|value| value.to_str().ok()).map(str::trim);
     let named = named.filter(|name| !name.is_empty() && name.len() <= CALLER_BYTES_MAX);
-    let address = || peer.address.map(|address| address.to_string());
-    named.map(str::to_owned).or_else(address)
+    named.map(Arc::from).or_else(|| peer.shown.clone())
 }
 
 const CALLER_BYTES_MAX: usize = 64;
@@ -237,7 +236,9 @@ impl tower::Service<Call> for Service {
     fn call(&mut self, call: Call) -> Self::Future {
         // The configuration of the moment stays with the call to its end, whatever is reloaded.
         let outbound = self.0.load_full();
-        Box::pin(async move {
+        // The place first: a future of this size is to be made where it stays.
+        let place = Box::new_uninit();
+        let future = Box::write(place, async move {
             let Call {
                 request,
                 peer,
@@ -246,6 +247,7 @@ impl tower::Service<Call> for Service {
             record.caller = caller(&request, &peer);
             let outcome = outbound.call(request, &mut record).await;
             Ok(Answer { outcome, record })
-        })
+        });
+        Box::into_pin(future)
     }
 }

@@ -4,6 +4,7 @@
 //! no query is ever among them.
 
 mod attempt;
+mod line;
 mod record;
 mod stage;
 mod writer;
@@ -12,6 +13,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 pub use attempt::AttemptRecord;
+pub use line::{LogFormat, LogLine};
 pub use record::Record;
 pub use stage::{OF_CALL, OF_PUSH, STAGES, Stage, Timing};
 pub use writer::{LogGuard, LogWriter};

@@ -7,6 +7,7 @@
 mod base;
 mod body;
 mod dial;
+mod exclusive;
 mod failure;
 mod outgoing;
 mod pool;

@@ -34,7 +34,17 @@ const GATED: &[(&str, &[&str])] = &[
     ("httpdate", &["cache"]),
     ("rusqlite", &["store"]),
     ("redis", &["store/redis"]),
-    ("jiff", &["config", "delivery", "cli", "policy", "mapping"]),
+    (
+        "jiff",
+        &[
+            "config",
+            "delivery",
+            "cli",
+            "policy",
+            "mapping",
+            "telemetry",
+        ],
+    ),
     ("rlibphonenumber", &["mapping"]),
     ("clap", &["cli"]),
     ("miette", &["cli", "yaml"]),

@@ -9,7 +9,7 @@ use super::{ConfigArgument, check, print};
 use crate::app::{App, Reloaded, StartFailure, watch};
 use crate::config::{Log, Signature};
 use crate::server::BindFailure;
-use crate::telemetry::{self, LogGuard, LogWriter};
+use crate::telemetry::{self, LogFormat, LogGuard, LogLine, LogWriter};
 
 pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
     let config = match check::load_aloud(argument) {
@@ -164,12 +164,13 @@ pub(super) fn start_log(log: &Log) -> io::Result<LogGuard> {
     let (writer, guard) = LogWriter::start(io::stderr())?;
     let builder = tracing_subscriber::fmt()
         .with_max_level(log.level)
-        .with_writer(move || writer.clone())
-        .with_ansi(print::colour_on_stderr());
+        .with_writer(move || writer.clone());
     let started = if log.json {
-        builder.json().flatten_event(true).try_init()
+        builder.event_format(LogLine::new(LogFormat::Json)).try_init()
+    } else if print::colour_on_stderr() {
+        builder.with_ansi(true).try_init()
     } else {
-        builder.try_init()
+        builder.event_format(LogLine::new(LogFormat::Text)).try_init()
     };
     // Only a second start in one process fails, and then there is a log already.
     drop(started);

@@ -118,10 +118,7 @@ mod tests {
             for value in forwarded {
                 headers.append(FORWARDED_FOR, HeaderValue::from_static(value));
             }
-            let peer = Peer {
-                address: Some(peer.parse().unwrap()),
-                certificate: None,
-            };
+            let peer = Peer::at(peer.parse().unwrap());
             proxies.sender(&peer, &headers).unwrap().to_string()
         };
         for (peer, forwarded, expected) in [

@@ -15,11 +15,15 @@ pub struct RequestId(HeaderValue);
 impl RequestId {
     /// A new id: 24 lower-case hex digits.
     pub fn fresh() -> Self {
-        static PROCESS: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
+        static PROCESS: LazyLock<u128> = LazyLock::new(|| u128::from(fastrand::u64(..)) << 32);
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{:016x}{serial:08x}", *PROCESS);
-        Self(HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unnamed")))
+        let number = PROCESS.wrapping_add(u128::from(serial)).to_be_bytes();
+        let mut text = [b'0'; 24];
+        for (byte, digits) in number.iter().skip(4).zip(text.chunks_exact_mut(2)) {
+            digits.copy_from_slice(&hex_digits(*byte));
+        }
+        Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("unnamed")))
     }
 
     /// The id that the downstream sent, if it is 1 to 64 of `A-Z a-z 0-9 . _ -`; else a new one.
@@ -45,6 +49,12 @@ impl RequestId {
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or("unnamed")
     }
+}
+
+/// A byte as two lower-case hex digits.
+fn hex_digits(byte: u8) -> [u8; 2] {
+    let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
+    [digit(byte >> 4), digit(byte & 0xf)]
 }
 
 impl fmt::Display for RequestId {
@@ -73,5 +83,10 @@ mod tests {
             assert_ne!(RequestId::accept(Some(&bad)).header(), bad);
         }
         assert_ne!(RequestId::fresh(), RequestId::fresh());
+        let fresh = RequestId::fresh();
+        let fits = |letter: char| matches!(letter, '0'..='9' | 'a'..='f');
+        assert!(fresh.as_str().len() == 24 && fresh.as_str().chars().all(fits));
+        assert_eq!(hex_digits(0x0a), *b"0a");
+        assert_eq!(hex_digits(0xf9), *b"f9");
     }
 }

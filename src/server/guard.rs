@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{HOST, ORIGIN};
+use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 
@@ -33,7 +33,11 @@ impl Guard {
     }
 
     fn check_host(&self, head: &Parts) -> Result<(), Failure> {
-        let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
+        let named = head.headers.get(HOST);
+        if head.uri.authority().is_none() && named.is_some_and(|name| is_usual(name.as_bytes())) {
+            return Ok(());
+        }
+        let named = named.and_then(|value| value.to_str().ok());
         let host: Authority = match (head.uri.authority(), named) {
             (Some(authority), _) => authority.clone(),
             (None, Some(named)) => named.parse().map_err(|_| Failure::Host)?,
@@ -57,12 +61,27 @@ impl Guard {
                 .any(|known| known.as_bytes() == origin.as_bytes());
             return if known { Ok(()) } else { Err(Failure::Origin) };
         }
-        match head.headers.get("sec-fetch-site") {
+        match head.headers.get(SEC_FETCH_SITE) {
             Some(site) if site != "none" => Err(Failure::Origin),
             _ => Ok(()),
         }
     }
 }
+
+/// Whether it is a name that nearly every call has, which needs no closer look.
+fn is_usual(host: &[u8]) -> bool {
+    let name = match host.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if host.get(colon + 1..).is_some_and(is_port) => host.get(..colon),
+        _ => Some(host),
+    };
+    matches!(name, Some(b"localhost" | b"127.0.0.1"))
+}
+
+fn is_port(text: &[u8]) -> bool {
+    (1..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -81,9 +100,10 @@ mod tests {
             hosts: vec!["pintle.internal".to_owned()],
             origins: vec!["https://tool.example".to_owned()],
         };
-        let peer = Peer {
-            address: (!is_unix).then_some(IpAddr::from([127, 0, 0, 1])),
-            certificate: None,
+        let peer = if is_unix {
+            Peer::default()
+        } else {
+            Peer::at(IpAddr::from([127, 0, 0, 1]))
         };
         let mut request = http::Request::builder().uri(uri);
         for (name, value) in headers {
@@ -113,6 +133,7 @@ mod tests {
             "localhost.evil.example",
             "10.0.0.1",
             "127.0.0.1.nip.io",
+            "evil.example:127.0.0.1",
             "",
         ] {
             let refused = check("/", &[("host", host)], false);

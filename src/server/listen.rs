@@ -158,10 +158,7 @@ async fn accept_tcp<I: Inner>(
             continue;
         };
         drop(stream.set_nodelay(true));
-        let mut peer = Peer {
-            address: Some(address.ip().to_canonical()),
-            certificate: None,
-        };
+        let mut peer = Peer::at(address.ip().to_canonical());
         let acceptor = shared
             .as_ref()
             .map(|tls| TlsAcceptor::from(tls.load_full()));

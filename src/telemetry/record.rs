@@ -19,7 +19,7 @@ pub struct Record {
     /// The path, without the query.
     pub path: String,
     /// Who called, as far as is known.
-    pub caller: Option<String>,
+    pub caller: Option<Arc<str>>,
     /// The account, once it is known.
     pub account: Option<String>,
     /// The operation, once it is known.
@@ -101,7 +101,7 @@ impl Drop for Record {
             id = self.id.as_str(),
             method = self.method.as_str(),
             path = self.path,
-            caller = self.caller,
+            caller = self.caller.as_deref(),
             account = self.account,
             operation = self.operation,
             status = self.status,

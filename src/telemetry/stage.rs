@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use http::HeaderValue;
 
 /// A stage of a call, in the order in which they come.
@@ -204,12 +205,12 @@ impl Timing {
 
     /// As the value of a `Server-Timing` header, in milliseconds.
     pub fn header(&self) -> HeaderValue {
-        let mut text = String::with_capacity(192);
+        let mut text = BytesMut::with_capacity(HEADER_BYTES);
         for (name, spent) in self.stages().filter(|(_, spent)| !spent.is_zero()) {
             push(&mut text, name, spent);
         }
         push(&mut text, "total", self.total());
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("total"))
+        HeaderValue::from_maybe_shared(text.freeze()).unwrap_or(HeaderValue::from_static("total"))
     }
 
     fn add(&mut self, stage: Stage, cost: Duration) {
@@ -221,24 +222,27 @@ impl Timing {
 }
 
 /// `name;dur=1.234`: ten of these are written for each call, so they are written plainly.
-fn push(text: &mut String, name: &str, spent: Duration) {
+fn push(text: &mut BytesMut, name: &str, spent: Duration) {
     if !text.is_empty() {
-        text.push_str(", ");
+        text.extend_from_slice(b", ");
     }
-    text.push_str(name);
-    text.push_str(";dur=");
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(b";dur=");
     let us = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
     let mut digits = itoa::Buffer::new();
-    text.push_str(digits.format(us / 1000));
-    text.push('.');
-    let part = us % 1000;
-    for pad in [100, 10] {
-        if part < pad {
-            text.push('0');
-        }
+    if us >= 1000 {
+        text.extend_from_slice(digits.format(us / 1000).as_bytes());
+    } else {
+        text.extend_from_slice(b"0");
     }
-    text.push_str(digits.format(part));
+    // The leading digit keeps the zeros.
+    let part = digits.format(1000 + us % 1000).as_bytes();
+    text.extend_from_slice(b".");
+    text.extend_from_slice(part.get(1..).unwrap_or_default());
 }
+
+/// What the stages of a call take in writing, mostly.
+const HEADER_BYTES: usize = 256;
 
 #[cfg(test)]
 mod tests {

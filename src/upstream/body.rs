@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,23 +22,28 @@ pub(super) fn attach(
     progress: Arc<Progress>,
     idle: Duration,
 ) -> Response<Body> {
-    reply.map(|incoming| {
-        if incoming.is_end_stream() {
-            lease.give_back(progress.is_finished());
-            return Body::Empty;
-        }
-        Body::stream(ReplyBody {
-            incoming,
-            lease: Some(lease),
-            progress,
-            idle,
-            timer: None,
-        })
-    })
+    let (head, incoming) = reply.into_parts();
+    let mut body = ReplyBody {
+        incoming,
+        first: None,
+        lease: Some(lease),
+        progress,
+        idle,
+        timer: None,
+    };
+    let body = match body.at_hand() {
+        Some(whole) => Body::held(whole),
+        None => Body::stream(body),
+    };
+    Response::from_parts(head, body)
 }
+
+type Piece = Option<hyper::Result<Frame<Bytes>>>;
 
 struct ReplyBody {
     incoming: Incoming,
+    /// What came with the head, where that is not all.
+    first: Option<Piece>,
     /// Dropped unreturned when the body breaks off: such a connection is not used again.
     lease: Option<Lease>,
     progress: Arc<Progress>,
@@ -48,6 +53,39 @@ struct ReplyBody {
 }
 
 impl ReplyBody {
+    /// The whole body, where it came with the head: such a one needs no stream.
+    fn at_hand(&mut self) -> Option<Bytes> {
+        if self.incoming.is_end_stream() {
+            self.end();
+            return Some(Bytes::new());
+        }
+        // Without a length, the end is not known before it was asked for.
+        self.incoming.size_hint().exact()?;
+        let Poll::Ready(first) = self.poll_incoming(&mut Context::from_waker(Waker::noop())) else {
+            return None;
+        };
+        match first {
+            Some(Ok(frame)) if frame.is_data() && self.incoming.is_end_stream() => {
+                self.end();
+                frame.into_data().ok()
+            }
+            first => {
+                self.first = Some(first);
+                None
+            }
+        }
+    }
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(first);
+        }
+        match &mut self.lease {
+            Some(lease) => lease.poll_frame(&mut self.incoming, cx),
+            None => Poll::Ready(None),
+        }
+    }
+
     fn end(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.give_back(self.progress.is_finished());
@@ -71,7 +109,7 @@ impl http_body::Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
+        match self.poll_incoming(cx) {
             Poll::Pending => self.poll_idle(cx).map(|fault| Some(Err(fault))),
             Poll::Ready(frame) => {
                 let next = Instant::now() + self.idle;
@@ -104,10 +142,18 @@ impl http_body::Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.first.is_none() && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let rest = self.incoming.size_hint();
+        let Some(Some(Ok(first))) = &self.first else {
+            return rest;
+        };
+        let first = first.data_ref().map_or(0, Bytes::len);
+        let len = rest
+            .exact()
+            .and_then(|rest| rest.checked_add(u64::try_from(first).ok()?));
+        len.map_or(rest, SizeHint::with_exact)
     }
 }

@@ -5,24 +5,28 @@
 //! the dialling to the end of the reply's body, so `calls_max` bounds calls and connections.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::dial::{Connection, Dialer};
+use super::exclusive::{Exclusive, rejected};
 use super::outgoing::Outgoing;
 use super::{Limits, Options, Protocol, Purpose, Rejected, SendFailure};
 
-type Http1 = http1::SendRequest<Outgoing>;
 type Http2 = http2::SendRequest<Outgoing>;
 
 /// The connections of one upstream.
@@ -48,6 +52,8 @@ struct State {
     shared: Vec<Arc<Shared>>,
     /// ALPN said HTTP/1.1: no use in waiting for a connection to share.
     speaks_http1: bool,
+    /// The task that looks after idle connections.
+    caretaker: Option<AbortHandle>,
 }
 
 impl State {
@@ -61,12 +67,6 @@ impl State {
             self.idle.pop_front();
         }
     }
-}
-
-/// An HTTP/1.1 connection, and the task that drives it.
-struct Exclusive {
-    sender: Http1,
-    driver: AbortHandle,
 }
 
 /// An HTTP/2 connection.
@@ -178,7 +178,7 @@ impl Pool {
         let mut state = self.lock();
         state.forget_old(self.limits.idle);
         while let Some((exclusive, _)) = state.idle.pop_back() {
-            if !exclusive.sender.is_closed() {
+            if exclusive.is_open() {
                 return Some(Link::Http1(exclusive));
             }
         }
@@ -201,12 +201,7 @@ impl Pool {
             return self.shake_http2(connection).await;
         }
         self.lock().speaks_http1 = true;
-        let (sender, driver) = http1::Builder::new()
-            .handshake(TokioIo::new(connection))
-            .await
-            .map_err(|error| SendFailure::Handshake(Arc::new(error)))?;
-        let driver = self.tasks.spawn(drive(driver)).abort_handle();
-        Ok(Link::Http1(Exclusive { sender, driver }))
+        Ok(Link::Http1(Exclusive::new(connection).await?))
     }
 
     async fn shake_http2(&self, connection: Connection) -> Result<Link, SendFailure> {
@@ -228,8 +223,27 @@ impl Pool {
         Ok(Link::Http2(shared))
     }
 
+    /// Keeps a connection for the next call.
+    fn keep(self: &Arc<Self>, exclusive: Exclusive) {
+        let mut state = self.lock();
+        state.forget_old(self.limits.idle);
+        state.idle.push_back((exclusive, Instant::now()));
+        if state.caretaker.is_none() {
+            let task = look_after(Arc::downgrade(self), self.limits.idle);
+            state.caretaker = Some(self.tasks.spawn(task).abort_handle());
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(caretaker) = self.lock().caretaker.take() {
+            caretaker.abort();
+        }
     }
 }
 
@@ -254,61 +268,70 @@ impl Lease {
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Rejected> {
-        let outcome = match &mut self.link {
-            Link::Http1(Exclusive { sender, .. }) => {
-                // A connection that was given back becomes ready when its task has seen the end
-                // of the last reply; that is a matter of one turn of the task.
-                if sender.ready().await.is_err() {
-                    return Err(Rejected::Unsent(Box::new(request)));
-                }
-                sender.try_send_request(request).await
-            }
+        match &mut self.link {
+            Link::Http1(exclusive) => exclusive.send(request).await,
             Link::Http2(shared) => {
                 let mut sender = shared.sender.clone();
                 if sender.ready().await.is_err() {
                     return Err(Rejected::Unsent(Box::new(request)));
                 }
-                sender.try_send_request(request).await
+                let sent = sender.try_send_request(request).await;
+                sent.map_err(rejected)
             }
-            Link::Spent => return Err(Rejected::Unsent(Box::new(request))),
-        };
-        outcome.map_err(rejected)
+            Link::Spent => Err(Rejected::Unsent(Box::new(request))),
+        }
+    }
+
+    /// The next piece of the reply's body.
+    pub(super) fn poll_frame(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match &mut self.link {
+            Link::Http1(exclusive) => exclusive.poll_frame(incoming, cx),
+            Link::Http2(_) | Link::Spent => Pin::new(incoming).poll_frame(cx),
+        }
     }
 
     /// Gives the connection back after the whole reply was read. One whose request is still being
     /// sent is closed instead.
     pub(super) fn give_back(mut self, request_finished: bool) {
-        let reusable =
-            matches!(&self.link, Link::Http1(exclusive) if !exclusive.sender.is_closed());
-        if reusable
-            && request_finished
-            && let Link::Http1(exclusive) = std::mem::replace(&mut self.link, Link::Spent)
-        {
-            let mut state = self.pool.lock();
-            state.forget_old(self.pool.limits.idle);
-            state.idle.push_back((exclusive, Instant::now()));
+        if !request_finished {
+            return;
+        }
+        match std::mem::replace(&mut self.link, Link::Spent) {
+            Link::Http1(exclusive) => {
+                if exclusive.is_open() {
+                    self.pool.keep(exclusive);
+                }
+            }
+            link => self.link = link,
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        match &self.link {
-            // Not given back: the exchange is not over. To drop the sender is not enough, for an
-            // upload that the platform no longer reads would keep the connection.
-            Link::Http1(exclusive) => exclusive.driver.abort(),
-            Link::Http2(shared) => {
-                shared.calls.fetch_sub(1, Ordering::Relaxed);
-            }
-            Link::Spent => {}
+        // One of HTTP/1.1 that is not given back is closed: its exchange is not over.
+        if let Link::Http2(shared) = &self.link {
+            shared.calls.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-fn rejected(mut error: TrySendError<Request<Outgoing>>) -> Rejected {
-    match error.take_message() {
-        Some(request) => Rejected::Unsent(Box::new(request)),
-        None => Rejected::Failed(SendFailure::from_hyper(error.into_error())),
+/// Closes idle connections that are over or too old, for ever: nobody else looks at them before they
+/// are wanted.
+async fn look_after(pool: Weak<Pool>, idle: Duration) {
+    let pause = (idle / 4).clamp(LOOK_AFTER_MIN, LOOK_AFTER_MAX);
+    loop {
+        sleep(pause).await;
+        let Some(pool) = pool.upgrade() else {
+            return;
+        };
+        let mut state = pool.lock();
+        state.forget_old(idle);
+        state.idle.retain_mut(|(exclusive, _)| exclusive.look());
     }
 }
 
@@ -332,5 +355,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// How often idle connections are looked at.
+const LOOK_AFTER_MIN: Duration = Duration::from_millis(50);
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(1);
 /// Places that are kept for logins.
 const LOGIN_PLACES: usize = 2;
