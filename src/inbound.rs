@@ -130,7 +130,7 @@ impl Inbound {
         // a secret misspelt, goes into no record.
         let found = self.hooks.find(&head).ok_or(Failure::NoHook)?;
         if let Some((_, path)) = found.hook.place() {
-            record.path.clone_from(&path.pattern);
+            record.path = path.pattern.as_str().into();
         }
         record.operation = Some(found.hook.name().to_owned());
         let opener = self.opener(found.account.as_deref())?;

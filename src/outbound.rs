@@ -50,7 +50,7 @@ pub struct Call {
     /// Who asked.
     pub peer: Peer,
     /// What is known of it so far.
-    pub record: Record,
+    pub record: Box<Record>,
 }
 
 /// The end of a call: the answer or why there is none, and the record.
@@ -58,7 +58,7 @@ pub struct Answer {
     /// The platform's reply, or why there is none.
     pub outcome: Result<Response<Body>, Failure>,
     /// What became known on the way.
-    pub record: Record,
+    pub record: Box<Record>,
 }
 
 /// What a caller's own credentials lead to.
@@ -130,50 +130,45 @@ impl Outbound {
 
         // cache: before anything is spent on the call, since a reply that is kept needs neither a
         // seal nor a token. Where none is, the call goes on with `fetch`.
-        let asked = Asked {
+        let mut asked = Asked {
             destination,
             written,
             head,
             body,
         };
-        cached::answer(self, asked, record).await
+        cached::answer(self, &mut asked, record).await
     }
 
     /// Carries a call that no kept reply answers to the platform and its reply back.
     async fn fetch(
         &self,
-        destination: Destination<'_>,
-        (mut head, body): (Parts, Body),
+        destination: &Destination<'_>,
+        (head, body): (&mut Parts, Body),
         record: &mut Record,
     ) -> Result<Response<Body>, Failure> {
         // pace: before any work is done for it, and before its body is taken, which then waits where
         // it is.
-        let paced = self.pace(&destination, &head, record).await?;
+        let paced = self.pace(destination, head, record).await?;
         record.timing.mark(Stage::Pace);
         let Destination {
-            account,
-            family,
-            way,
-            sealer,
-            effect,
-            ..
+            account, family, ..
         } = destination;
 
         // seal: once for all attempts, and before the length is told, which is that of the sealed
         // body. Nothing goes out as long as what comes back could not be opened.
-        let body = match &sealer {
+        let body = match &destination.sealer {
             None => body,
             Some(sealer) => {
                 if let Some(retry_in) = account.open_failures().wait() {
                     return Err(Failure::HeldBack { retry_in });
                 }
                 let means = (&self.limits, self.clock.now());
-                let body = seal::seal(sealer, &mut head, body, means).await?;
+                let body = seal::seal(sealer, head, body, means).await?;
                 record.timing.mark(Stage::Seal);
                 body
             }
         };
-        prepare::describe(&mut head, family, &body);
+        prepare::describe(head, family, &body);
 
         // One deadline for everything up to the head of the reply: waiting for a token and being
         // sent a second time must not add up to more than the caller was promised. It begins here
@@ -181,12 +176,12 @@ impl Outbound {
         let mut prepared = Prepared {
             account,
             family,
-            way,
-            sealer,
+            way: destination.way,
+            sealer: destination.sealer,
             head,
             body: Repeatable::new(body, self.limits.repeat_bytes_max),
             deadline: Instant::now() + paced.left,
-            effect,
+            effect: destination.effect,
             tries: 0,
             sent: 0,
         };

@@ -412,7 +412,8 @@ async fn send(to: &Upstream, push: &Push) -> Result<Answered, String> {
             .insert(http::header::CONTENT_LENGTH, len);
     }
     let begun = std::sync::atomic::AtomicBool::new(false);
-    let reply = ready.send(request, deadline, &begun).await;
+    let (mut head, body) = request.into_parts();
+    let reply = ready.send(&mut head, body, (deadline, &begun)).await;
     let (head, body) = reply.map_err(|failure| failure.to_string())?.into_parts();
     let body = body
         .read(BODY_MAX)

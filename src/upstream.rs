@@ -13,11 +13,13 @@ mod outgoing;
 mod pool;
 pub mod tls;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -114,6 +116,21 @@ impl Upstream {
         &self.base
     }
 
+    /// What goes on the wire, but for its target.
+    fn request(&self, head: &mut Parts, body: Outgoing) -> Request<Outgoing> {
+        // Before they are cloned, since a clone has no room.
+        head.headers.insert(HOST, self.host.clone());
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method.clone();
+        *request.headers_mut() = head.headers.clone();
+        if let Some(interim) = head.extensions.get::<Interim>().cloned() {
+            hyper::ext::on_informational(&mut request, move |reply| {
+                interim.tell(reply.status(), reply.headers());
+            });
+        }
+        request
+    }
+
     /// Waits for a place and a connection.
     pub async fn ready(
         &self,
@@ -132,40 +149,38 @@ impl Upstream {
 impl Ready<'_> {
     /// Sends a request and waits for the head of the reply.
     ///
-    /// `request.uri()` is a path with an optional query, below the base URL. While a long body is
+    /// `head.uri` is a path with an optional query, below the base URL; `Host` is put in. While a long body is
     /// still being sent and moves on, the clock of the deadline stands still. `begun` is set right
     /// before the platform may see anything of the request.
     pub async fn send(
         self,
-        request: Request<Body>,
-        deadline: Instant,
-        begun: &AtomicBool,
+        head: &mut Parts,
+        body: Body,
+        (deadline, begun): (Instant, &AtomicBool),
     ) -> Result<Response<Body>, SendFailure> {
         let Self {
             upstream,
             mut lease,
             purpose,
         } = self;
-        let target = upstream.base.below(request.uri())?;
+        let target = upstream.base.below(&head.uri)?;
         let progress = Progress::new();
-        let mut request = request.map(|body| Outgoing::new(body, Arc::clone(&progress)));
-        request.headers_mut().insert(HOST, upstream.host.clone());
-        if let Some(interim) = request.extensions_mut().remove::<Interim>() {
-            hyper::ext::on_informational(&mut request, move |reply| {
-                interim.tell(reply.status(), reply.headers());
-            });
-        }
+        let mut request = upstream.request(head, Outgoing::new(body, Arc::clone(&progress)));
         loop {
             if lease.is_http2() {
-                *request.uri_mut() = target.clone();
+                *request.uri_mut() = upstream.base.absolute(&target)?;
                 *request.version_mut() = Version::HTTP_2;
             } else {
-                *request.uri_mut() = origin_form(&target);
+                *request.uri_mut() = Uri::from(target.clone());
                 *request.version_mut() = Version::HTTP_11;
             }
             begun.store(true, Ordering::Release);
-            let sending = lease.send(request);
-            match progress.watch(sending, deadline, upstream.body_idle).await {
+            let sent = {
+                let sending = pin!(lease.send(request));
+                let watched = progress.watch(sending, deadline, upstream.body_idle);
+                watched.await
+            };
+            match sent {
                 Ok(reply) if reply.status().is_informational() => {
                     return Err(SendFailure::Upgraded);
                 }
@@ -190,10 +205,4 @@ enum Rejected {
     Unsent(Box<Request<Outgoing>>),
     /// It failed, and what the upstream has seen of the request is for the failure to say.
     Failed(SendFailure),
-}
-
-fn origin_form(target: &Uri) -> Uri {
-    target
-        .path_and_query()
-        .map_or_else(Uri::default, |path| Uri::from(path.clone()))
 }

@@ -166,11 +166,15 @@ pub(super) fn start_log(log: &Log) -> io::Result<LogGuard> {
         .with_max_level(log.level)
         .with_writer(move || writer.clone());
     let started = if log.json {
-        builder.event_format(LogLine::new(LogFormat::Json)).try_init()
+        builder
+            .event_format(LogLine::new(LogFormat::Json))
+            .try_init()
     } else if print::colour_on_stderr() {
         builder.with_ansi(true).try_init()
     } else {
-        builder.event_format(LogLine::new(LogFormat::Text)).try_init()
+        builder
+            .event_format(LogLine::new(LogFormat::Text))
+            .try_init()
     };
     // Only a second start in one process fails, and then there is a log already.
     drop(started);

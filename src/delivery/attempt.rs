@@ -123,7 +123,8 @@ async fn send(
     *request.headers_mut() = headers(receiver, lease, clock);
     // The target has seen something once this is set; the failure says the same.
     let begun = AtomicBool::new(false);
-    ready.send(request, deadline, &begun).await
+    let (mut head, body) = request.into_parts();
+    ready.send(&mut head, body, (deadline, &begun)).await
 }
 
 /// What tells a receiver which event this is, and that it is from us.

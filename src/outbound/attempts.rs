@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, Request};
 use tokio::time::{Instant, sleep};
 
 use super::account::{Account, Way};
@@ -25,13 +25,13 @@ use crate::token::{Keeper, Token};
 use crate::upstream::{Purpose, SendFailure};
 
 /// A call that is ready to be sent, as often as need be.
-pub(super) struct Prepared<'o> {
+pub(super) struct Prepared<'o, 'h> {
     pub(super) account: &'o Account,
     pub(super) family: &'o Family,
     pub(super) way: Way<'o>,
     pub(super) sealer: Option<Sealer<'o>>,
     pub(super) effect: Effect,
-    pub(super) head: Parts,
+    pub(super) head: &'h mut Parts,
     pub(super) body: Repeatable,
     pub(super) deadline: Instant,
     /// How often it was tried.
@@ -47,7 +47,7 @@ impl Outbound {
     /// Sends a call, as often as is safe and promises something.
     pub(super) async fn attempts(
         &self,
-        prepared: &mut Prepared<'_>,
+        prepared: &mut Prepared<'_, '_>,
         paced: &Paced,
         record: &mut Record,
     ) -> Result<Judged, Failure> {
@@ -118,7 +118,7 @@ impl Outbound {
     /// Sends a call once, and tells what the reply says and which token went with it.
     async fn attempt(
         &self,
-        prepared: &mut Prepared<'_>,
+        prepared: &mut Prepared<'_, '_>,
         keeper: Option<&Keeper>,
         (timing, begun): (&mut Timing, &std::sync::atomic::AtomicBool),
     ) -> Attempted {
@@ -138,16 +138,16 @@ impl Outbound {
         {
             token = take(Some(keeper), deadline).await?;
         }
-        let head = &mut prepared.head;
+        let head = &mut *prepared.head;
         if let Some(token) = &token {
             head.headers.insert(AUTHORIZATION, token.header());
         }
         timing.mark(Stage::Connect);
 
         // send: streamed, unless the body is in memory anyway.
-        let request = Request::from_parts(head.clone(), prepared.body.next());
+        let body = prepared.body.next();
         prepared.sent += 1;
-        let sending = ready.send(request, deadline, begun);
+        let sending = ready.send(head, body, (deadline, begun));
         let reply = sending.await.map_err(Failure::Upstream)?;
         timing.mark(Stage::Send);
 
@@ -176,12 +176,13 @@ impl Outbound {
     /// Sends a read, and once more beside the first when that is slow; the first good reply counts.
     async fn hedged(
         &self,
-        prepared: &mut Prepared<'_>,
+        prepared: &mut Prepared<'_, '_>,
         keeper: Option<&Keeper>,
         after: Duration,
         record: &mut Record,
     ) -> Attempted {
-        let twin = prepared.twin();
+        let mut head = prepared.head.clone();
+        let twin = prepared.twin(&mut head);
         let sent_before = prepared.sent;
         let guard = prepared.way.guard;
         let (outcome, sent) = {
@@ -213,14 +214,20 @@ impl Outbound {
     }
 }
 
-impl Prepared<'_> {
-    /// The same call, where its body is at hand.
-    fn twin(&self) -> Option<Self> {
-        Some(Self {
+impl<'o> Prepared<'o, '_> {
+    /// The same call with a head of its own, where its body is at hand.
+    fn twin<'h>(&self, head: &'h mut Parts) -> Option<Prepared<'o, 'h>> {
+        Some(Prepared {
+            account: self.account,
+            family: self.family,
+            way: self.way,
             sealer: self.sealer,
-            head: self.head.clone(),
+            effect: self.effect,
+            head,
             body: self.body.twin()?,
-            ..*self
+            deadline: self.deadline,
+            tries: self.tries,
+            sent: self.sent,
         })
     }
 

@@ -68,6 +68,19 @@ pub(super) struct Asked<'o> {
     pub(super) body: Body,
 }
 
+impl Asked<'_> {
+    /// Has it fetched as it stands.
+    async fn fetch(
+        &mut self,
+        outbound: &Outbound,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Failure> {
+        let body = std::mem::replace(&mut self.body, Body::Empty);
+        let sent = (&mut self.head, body);
+        outbound.fetch(&self.destination, sent, record).await
+    }
+}
+
 impl Caches {
     /// Empty ones, in memory, and in the Redis of a fleet.
     pub fn new(options: cache::Options, redis: Option<&Arc<Redis>>, tasks: TaskTracker) -> Self {
@@ -142,21 +155,15 @@ impl Outbound {
 /// Answers a call, from what is kept or by a fetch.
 pub(super) async fn answer(
     outbound: &Arc<Outbound>,
-    mut asked: Asked<'_>,
+    asked: &mut Asked<'_>,
     record: &mut Record,
 ) -> Result<Response<Body>, Failure> {
     let caching = std::mem::replace(&mut asked.destination.caching, Caching::Not);
     let (Some(caches), Caching::By(mode)) = (&outbound.caches, caching) else {
-        let Asked {
-            destination,
-            head,
-            body,
-            ..
-        } = asked;
-        return outbound.fetch(destination, (head, body), record).await;
+        return asked.fetch(outbound, record).await;
     };
     let wish = Wish::read(&asked.head.headers);
-    let job = Job::new(outbound, caches, (mode, wish), &mut asked, record).await;
+    let job = Job::new(outbound, caches, (mode, wish), asked, record).await;
     record.timing.mark(Stage::Cache);
     let outcome = match job {
         Err(why) => Box::pin(http::forward(outbound, caches, asked, (why, record))).await,
@@ -173,13 +180,13 @@ pub(super) async fn answer(
 async fn look(
     outbound: &Arc<Outbound>,
     job: &Job,
-    asked: Asked<'_>,
+    asked: &mut Asked<'_>,
     record: &mut Record,
 ) -> Result<(Response<Body>, Told), Failure> {
     let deadline = asked.destination.turn.deadline;
     let cache = &job.caches.cache;
-    let headers = &asked.head.headers;
     loop {
+        let headers = &asked.head.headers;
         let now_ms = outbound.clock.now_ms();
         let found = cache.get(&job.key);
         let found = found.as_deref();
@@ -187,7 +194,7 @@ async fn look(
             group.answer(headers, &job.wish, now_ms)
         });
         if let Use::Meanwhile(_) = usable {
-            refresh(outbound, job, &asked, found);
+            refresh(outbound, job, asked, found);
         }
         if let Use::Fresh(entry) | Use::Allowed(entry) | Use::Meanwhile(entry) = usable {
             return Ok(hit(outbound, entry, &asked.head, record));
@@ -222,7 +229,8 @@ async fn look(
                 },
             }
         }
-        let sent = (asked.destination, asked.head, asked.body);
+        let body = std::mem::replace(&mut asked.body, Body::Empty);
+        let sent = (&asked.destination, &asked.head, body);
         return job.fetch(outbound, sent, fetch, record).await;
     }
 }
@@ -299,13 +307,13 @@ fn refresh(outbound: &Arc<Outbound>, job: &Job, asked: &Asked<'_>, found: Option
     let (outbound, job, written) = (Arc::clone(outbound), job.clone(), asked.written.clone());
     let tasks = job.caches.tasks.clone();
     tasks.spawn(async move {
-        let path = written.path().to_owned();
+        let path = written.path().into();
         let mut record = Record::new("refresh", RequestId::fresh(), head.method.clone(), path);
         let Ok(destination) = outbound.find_again(&mut head, (written, &account), &mut record)
         else {
             return;
         };
-        let sent = (destination, head, Body::held(body));
+        let sent = (&destination, &head, Body::held(body));
         if let Some(entry) = job.of_fleet(&mut fetch, outbound.clock.now_ms()).await {
             job::land(&mut fetch, Landing::Brought(entry));
             return;

@@ -228,7 +228,7 @@ impl Runner {
             "route",
             RequestId::fresh(),
             prepared.method.clone(),
-            uri.path().to_owned(),
+            uri.path().into(),
         );
         // The call may be given up while it is under way: then too it must be known what was seen.
         record.begun = Arc::clone(begun);
@@ -289,11 +289,11 @@ impl Runner {
             brought.fail("url_unfit", false, false);
             return brought;
         };
-        let mut request = prepared.request(party.target);
-        request.headers_mut().extend(party.told);
+        let (mut head, body) = prepared.request(party.target).into_parts();
+        head.headers.extend(party.told);
         let sent = async {
             let ready = party.upstream.ready(deadline, Purpose::Call).await?;
-            ready.send(request, deadline, begun).await
+            ready.send(&mut head, body, (deadline, begun)).await
         };
         match sent.await {
             Ok(reply) => self.read(reply, prepared).await,

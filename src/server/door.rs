@@ -96,16 +96,16 @@ impl<I: Inner> Door<I> {
         // The id comes first: whatever happens, the caller and the log can name the call.
         let id = RequestId::accept(request.headers().get(header::REQUEST_ID));
         let path = if self.shared.is_public {
-            String::new()
+            Arc::default()
         } else {
-            request.uri().path().to_owned()
+            Arc::from(request.uri().path())
         };
         let mut record = Record::new(self.shared.name, id, request.method().clone(), path);
         let is_http2 = request.version() == Version::HTTP_2;
         let (head, body) = request.into_parts();
         if gate::refused(&head.method, head.uri.path()).is_some() {
             // What stands in for a refused head is ours; the caller's own is not known.
-            record.path.clear();
+            record.path = Arc::default();
             record.method = Method::default();
         }
 
@@ -216,7 +216,7 @@ async fn run<I: Inner>(mut inner: I, call: Call) -> Answer {
         call.record.method.clone(),
         call.record.listener,
     );
-    let path = call.record.path.clone();
+    let path = Arc::clone(&call.record.path);
     let outcome = AssertUnwindSafe(async move { inner.call(call).await })
         .catch_unwind()
         .await;
@@ -270,7 +270,7 @@ fn leave(answer: Answer, is_public: bool) -> Response<Body> {
 /// A reply's body that carries the record of its call.
 struct Recorded {
     body: Body,
-    record: Record,
+    record: Box<Record>,
     ended: bool,
 }
 
@@ -329,9 +329,11 @@ impl Detached {
         begun: Arc<AtomicBool>,
         tasks: TaskTracker,
     ) -> Self {
+        // The place first: a future of this size is to be made where it stays.
+        let running = Box::write(Box::new_uninit(), running);
         Self {
             begun,
-            running: Some(Box::pin(running)),
+            running: Some(Box::into_pin(running)),
             tasks,
         }
     }

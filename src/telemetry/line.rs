@@ -37,8 +37,11 @@ impl LogLine {
     }
 
     /// `2026-11-23T17:15:22.000123Z` (RFC 3339).
-    fn time(&self, into: &mut Writer<'_>) -> fmt::Result {
-        #[expect(clippy::disallowed_methods, reason = "what the log says is no decision")]
+    fn time(&self, into: &mut String) -> fmt::Result {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what the log says is no decision"
+        )]
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -70,43 +73,45 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        let mut line = String::with_capacity(LINE_BYTES);
         let about = event.metadata();
         let (level, target) = (about.level().as_str(), about.target());
         match self.format {
             LogFormat::Text => {
-                self.time(&mut writer)?;
+                self.time(&mut line)?;
                 // The levels are of four letters and of five.
-                writer.write_str(if level.len() < 5 { "  " } else { " " })?;
+                line.push_str(if level.len() < 5 { "  " } else { " " });
                 for part in [level, " ", target, ":"] {
-                    writer.write_str(part)?;
+                    line.push_str(part);
                 }
-                let mut fields = Text(&mut writer, Ok(()));
+                let mut fields = Text(&mut line, Ok(()));
                 event.record(&mut fields);
                 fields.1?;
             }
             LogFormat::Json => {
-                writer.write_str("{\"timestamp\":\"")?;
-                self.time(&mut writer)?;
+                line.push_str("{\"timestamp\":\"");
+                self.time(&mut line)?;
                 for part in ["\",\"level\":\"", level, "\""] {
-                    writer.write_str(part)?;
+                    line.push_str(part);
                 }
-                let mut fields = Json(&mut writer, Ok(()));
+                let mut fields = Json(&mut line, Ok(()));
                 event.record(&mut fields);
                 fields.1?;
                 for part in [",\"target\":\"", target, "\"}"] {
-                    writer.write_str(part)?;
+                    line.push_str(part);
                 }
             }
         }
-        writer.write_char('\n')
+        line.push('\n');
+        writer.write_str(&line)
     }
 }
 
 /// Fields as ` name=value`; the message alone has no name.
-struct Text<'l, 'w>(&'l mut Writer<'w>, fmt::Result);
+struct Text<'l>(&'l mut String, fmt::Result);
 
-impl Text<'_, '_> {
-    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+impl Text<'_> {
+    fn put(&mut self, field: &Field, value: impl FnOnce(&mut String) -> fmt::Result) {
         if self.1.is_ok() {
             self.1 = self.write(field, value);
         }
@@ -115,7 +120,7 @@ impl Text<'_, '_> {
     fn write(
         &mut self,
         field: &Field,
-        value: impl FnOnce(&mut Writer<'_>) -> fmt::Result,
+        value: impl FnOnce(&mut String) -> fmt::Result,
     ) -> fmt::Result {
         self.0.write_char(' ')?;
         if field.name() != MESSAGE {
@@ -126,7 +131,7 @@ impl Text<'_, '_> {
     }
 }
 
-impl Visit for Text<'_, '_> {
+impl Visit for Text<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, |writer| {
             if field.name() == MESSAGE {
@@ -155,9 +160,9 @@ impl Visit for Text<'_, '_> {
 }
 
 /// Text without anything that a terminal acts on or that begins a line: it may be a peer's.
-struct Tame<'l, 'w>(&'l mut Writer<'w>);
+struct Tame<'l>(&'l mut String);
 
-impl Write for Tame<'_, '_> {
+impl Write for Tame<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for part in text.split_inclusive(char::is_control) {
             let mut letters = part.chars();
@@ -174,10 +179,10 @@ impl Write for Tame<'_, '_> {
 }
 
 /// Fields as `,"name":value`.
-struct Json<'l, 'w>(&'l mut Writer<'w>, fmt::Result);
+struct Json<'l>(&'l mut String, fmt::Result);
 
-impl Json<'_, '_> {
-    fn put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+impl Json<'_> {
+    fn put(&mut self, field: &Field, value: impl FnOnce(&mut String) -> fmt::Result) {
         if self.1.is_ok() {
             self.1 = self.write(field, value);
         }
@@ -186,7 +191,7 @@ impl Json<'_, '_> {
     fn write(
         &mut self,
         field: &Field,
-        value: impl FnOnce(&mut Writer<'_>) -> fmt::Result,
+        value: impl FnOnce(&mut String) -> fmt::Result,
     ) -> fmt::Result {
         // The names are ours: none needs an escape.
         for part in [",\"", field.name(), "\":"] {
@@ -196,7 +201,7 @@ impl Json<'_, '_> {
     }
 }
 
-impl Visit for Json<'_, '_> {
+impl Visit for Json<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, |writer| json(writer, value));
     }
@@ -225,7 +230,7 @@ impl Visit for Json<'_, '_> {
     }
 }
 
-fn number(writer: &mut Writer<'_>, value: impl itoa::Integer) -> fmt::Result {
+fn number(writer: &mut String, value: impl itoa::Integer) -> fmt::Result {
     writer.write_str(itoa::Buffer::new().format(value))
 }
 
@@ -233,7 +238,7 @@ fn word(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-fn json(writer: &mut Writer<'_>, value: &str) -> fmt::Result {
+fn json(writer: &mut String, value: &str) -> fmt::Result {
     quoted(writer, value, |writer| {
         let value = serde_json::to_string(value).map_err(|_| fmt::Error)?;
         writer.write_str(&value)
@@ -241,10 +246,10 @@ fn json(writer: &mut Writer<'_>, value: &str) -> fmt::Result {
 }
 
 /// A text in quotes, with `escaped` for one that needs more than quotes.
-fn quoted<'w>(
-    writer: &mut Writer<'w>,
+fn quoted(
+    writer: &mut String,
     value: &str,
-    escaped: impl FnOnce(&mut Writer<'w>) -> fmt::Result,
+    escaped: impl FnOnce(&mut String) -> fmt::Result,
 ) -> fmt::Result {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     if !value.bytes().all(is_plain) {
@@ -256,6 +261,8 @@ fn quoted<'w>(
     Ok(())
 }
 
+/// What a line takes, mostly.
+const LINE_BYTES: usize = 512;
 /// The field of what is said.
 const MESSAGE: &str = "message";
 

@@ -17,7 +17,7 @@ pub struct Record {
     /// The method.
     pub method: http::Method,
     /// The path, without the query.
-    pub path: String,
+    pub path: Arc<str>,
     /// Who called, as far as is known.
     pub caller: Option<Arc<str>>,
     /// The account, once it is known.
@@ -55,9 +55,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of a call that has just come in.
-    pub fn new(listener: &'static str, id: RequestId, method: http::Method, path: String) -> Self {
-        Self {
+    /// A record of a call that has just come in. It goes with the call from hand to hand, hence the
+    /// box.
+    pub fn new(
+        listener: &'static str,
+        id: RequestId,
+        method: http::Method,
+        path: Arc<str>,
+    ) -> Box<Self> {
+        Box::new(Self {
             listener,
             id,
             method,
@@ -79,7 +85,7 @@ impl Record {
             reply_bytes: 0,
             begun: Arc::new(AtomicBool::new(false)),
             left: false,
-        }
+        })
     }
 }
 
@@ -91,7 +97,7 @@ impl Drop for Record {
         }
         if self.listener == ADMIN && self.failure.is_none() {
             // Probes come every few seconds: a good one is no news.
-            let (path, status) = (self.path.as_str(), self.status);
+            let (path, status) = (&*self.path, self.status);
             tracing::debug!(target: TARGET, listener = ADMIN, path, status, "call");
             return;
         }
@@ -100,7 +106,7 @@ impl Drop for Record {
             listener = self.listener,
             id = self.id.as_str(),
             method = self.method.as_str(),
-            path = self.path,
+            path = &*self.path,
             caller = self.caller.as_deref(),
             account = self.account,
             operation = self.operation,

@@ -41,7 +41,7 @@ pub(super) struct Granted {
 impl Attempt {
     /// Logs in once.
     pub(super) async fn run(&self, deadline: Instant) -> Result<Granted, LoginFailure> {
-        let request = self.request()?;
+        let (mut head, body) = self.request()?.into_parts();
         let begun = AtomicBool::new(false);
         let ready = self
             .upstream
@@ -49,7 +49,7 @@ impl Attempt {
             .await
             .map_err(unanswered)?;
         let reply = ready
-            .send(request, deadline, &begun)
+            .send(&mut head, body, (deadline, &begun))
             .await
             .map_err(unanswered)?;
         let (mut head, body) = reply.into_parts();

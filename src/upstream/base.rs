@@ -109,21 +109,25 @@ impl BaseUrl {
             .unwrap_or_else(|_| HeaderValue::from_static("invalid"))
     }
 
-    /// The absolute URI of a path below the base.
-    pub(super) fn below(&self, path: &Uri) -> Result<Uri, SendFailure> {
-        let path_and_query = path.path_and_query().map_or("/", PathAndQuery::as_str);
-        let path_and_query = if self.prefix.is_empty() {
-            path.path_and_query()
+    /// A path with its query, below the base.
+    pub(super) fn below(&self, path: &Uri) -> Result<PathAndQuery, SendFailure> {
+        let path_and_query = path.path_and_query();
+        if self.prefix.is_empty() {
+            return Ok(path_and_query
                 .cloned()
-                .unwrap_or_else(|| PathAndQuery::from_static("/"))
-        } else {
-            let joined = format!("{}{path_and_query}", self.prefix);
-            PathAndQuery::try_from(joined).map_err(|_| SendFailure::Target)?
-        };
+                .unwrap_or_else(|| PathAndQuery::from_static("/")));
+        }
+        let path_and_query = path_and_query.map_or("/", PathAndQuery::as_str);
+        let joined = format!("{}{path_and_query}", self.prefix);
+        PathAndQuery::try_from(joined).map_err(|_| SendFailure::Target)
+    }
+
+    /// The absolute URI of a path that is below the base.
+    pub(super) fn absolute(&self, below: &PathAndQuery) -> Result<Uri, SendFailure> {
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(path_and_query)
+            .path_and_query(below.clone())
             .build()
             .map_err(|_| SendFailure::Target)
     }
@@ -214,7 +218,8 @@ mod tests {
     #[test]
     fn a_path_goes_below_the_prefix() {
         let base = BaseUrl::parse("http://h/v1").unwrap();
-        let uri = base.below(&Uri::from_static("/a/b?c=d")).unwrap();
-        assert_eq!(uri, "http://h/v1/a/b?c=d");
+        let below = base.below(&Uri::from_static("/a/b?c=d")).unwrap();
+        assert_eq!(below, "/v1/a/b?c=d");
+        assert_eq!(base.absolute(&below).unwrap(), "http://h/v1/a/b?c=d");
     }
 }

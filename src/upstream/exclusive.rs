@@ -104,13 +104,15 @@ impl Exclusive {
 /// A connection's driver, and whom it wakes.
 struct Driving {
     /// `None` once the connection is over.
-    driver: Option<Pin<Box<http1::Connection<TokioIo<Connection>, Outgoing>>>>,
+    driver: Option<Pin<Box<Driver>>>,
     relay: Arc<Relay>,
     waker: Waker,
 }
 
+type Driver = http1::Connection<TokioIo<Connection>, Outgoing>;
+
 impl Driving {
-    fn new(driver: http1::Connection<TokioIo<Connection>, Outgoing>) -> Self {
+    fn new(driver: Driver) -> Self {
         let relay = Arc::new(Relay::default());
         Self {
             driver: Some(Box::pin(driver)),

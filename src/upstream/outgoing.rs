@@ -103,11 +103,10 @@ impl Progress {
     /// Waits for a reply as long as there is patience.
     pub(super) async fn watch<T>(
         &self,
-        sending: impl Future<Output = Result<T, Rejected>>,
+        mut sending: Pin<&mut impl Future<Output = Result<T, Rejected>>>,
         deadline: Instant,
         idle: Duration,
     ) -> Result<T, Rejected> {
-        let mut sending = std::pin::pin!(sending);
         loop {
             let until = self.patience(deadline, idle);
             tokio::select! {

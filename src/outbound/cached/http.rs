@@ -22,27 +22,24 @@ use crate::upstream::BaseUrl;
 pub(super) async fn forward(
     outbound: &Arc<Outbound>,
     caches: &Arc<Caches>,
-    asked: Asked<'_>,
+    asked: &mut Asked<'_>,
     (why, record): (Forward, &mut Record),
 ) -> Result<(Response<Body>, Told), Failure> {
+    let mut reply = asked.fetch(outbound, record).await?;
     let Asked {
-        destination,
-        head,
-        body,
-        ..
-    } = asked;
+        destination, head, ..
+    } = &*asked;
     let may_change = why == Forward::Method && !head.method.is_safe();
-    let (target, by) = (head.uri.clone(), destination.clone());
-    let mut reply = outbound.fetch(destination, (head, body), record).await?;
     let is_done = reply.status().is_success() || reply.status().is_redirection();
     if may_change && is_done {
-        let base = by.way.upstream.base();
+        let base = destination.way.upstream.base();
+        let target = &head.uri;
         let named = [LOCATION, CONTENT_LOCATION]
             .into_iter()
             .filter_map(|name| reply.headers().get(name)?.to_str().ok())
-            .filter_map(|reference| of_same_origin(base, &target, reference));
+            .filter_map(|reference| of_same_origin(base, target, reference));
         for uri in std::iter::once(target.clone()).chain(named) {
-            caches.cache.invalidate(&key(outbound, &by, &uri));
+            caches.cache.invalidate(&key(outbound, destination, &uri));
         }
     }
     let told = why.told();

@@ -174,7 +174,7 @@ impl Job {
     pub(super) async fn fetch(
         &self,
         outbound: &Outbound,
-        (destination, head, body): (Destination<'_>, Parts, Body),
+        (destination, head, body): (&Destination<'_>, &Parts, Body),
         mut fetch: Fetch,
         record: &mut Record,
     ) -> Result<(Response<Body>, Told), Failure> {
@@ -182,9 +182,9 @@ impl Job {
         let ticket = cache.ticket(&self.key);
         let asked_ms = outbound.clock.now_ms();
         let mut sent = head.clone();
-        let asks = self.asks_whether(&head, fetch.stale.as_deref(), &mut sent.headers);
-        let by = destination.clone();
-        let outcome = outbound.fetch(by, (sent, body), record).await;
+        let asks = self.asks_whether(head, fetch.stale.as_deref(), &mut sent.headers);
+        let outcome = outbound.fetch(destination, (&mut sent, body), record);
+        let outcome = outcome.await;
         let now_ms = outbound.clock.now_ms();
         let bears = |until: fn(&Life) -> UnixMs| {
             let stale = fetch.stale.as_ref().filter(|_| self.wish.bears_stale());
@@ -194,7 +194,7 @@ impl Job {
             Err(failure) => {
                 let silent = failure.status().is_server_error();
                 if let Some(entry) = bears(|life| life.silence_until_ms).filter(|_| silent) {
-                    return Ok(self.stand_in(outbound, (entry, &head), fetch, record));
+                    return Ok(self.stand_in(outbound, (entry, head), fetch, record));
                 }
                 land(&mut fetch, Landing::Failed(failure.clone()));
                 return Err(failure);
@@ -204,7 +204,7 @@ impl Job {
         if self.is_error(&reply)
             && let Some(entry) = bears(|life| life.error_until_ms)
         {
-            return Ok(self.stand_in(outbound, (entry, &head), fetch, record));
+            return Ok(self.stand_in(outbound, (entry, head), fetch, record));
         }
         let moment = &(asked_ms, now_ms, ticket);
         if asks && reply.status() == StatusCode::NOT_MODIFIED {
@@ -212,18 +212,19 @@ impl Job {
             if let Some(kept) =
                 kept.filter(|kept| semantics::confirms(&kept.headers, reply.headers()))
             {
-                let told = (&head, &reply);
+                let told = (head, &reply);
                 return Ok(http::confirmed(self, told, moment, fetch, (&kept, record)));
             }
             // It confirms something else than what we have: once more, without asking.
-            let plain = outbound.fetch(destination, (head.clone(), Body::Empty), record);
+            let mut sent = head.clone();
+            let plain = outbound.fetch(destination, (&mut sent, Body::Empty), record);
             let reply = plain.await?;
-            return Ok(keep::keep(self, (&head, reply), moment, fetch));
+            return Ok(keep::keep(self, (head, reply), moment, fetch));
         }
         if head.method == Method::HEAD {
-            return Ok(http::headed(self, (&head, reply), moment, &fetch));
+            return Ok(http::headed(self, (head, reply), moment, &fetch));
         }
-        Ok(keep::keep(self, (&head, reply), moment, fetch))
+        Ok(keep::keep(self, (head, reply), moment, fetch))
     }
 
     /// Asks the origin whether what is kept still holds, where that can be asked.
