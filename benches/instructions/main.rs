@@ -8,7 +8,6 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
     reason = "a bench prints, reckons and may fail"
 )]
 

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::case::Case;
+use crate::case::{Case, Work};
+use crate::lua::nginx_lua;
+use crate::pintle::{beside, pintle};
 use crate::process::{Process, free_port, until_up};
 
 pub(crate) const TOKEN: &str = "tok_0123456789abcdef0123456789abcdef";
 /// The rates of case b are there, and never reached.
-const RATE: u32 = 1_000_000;
+pub(crate) const RATE: u32 = 1_000_000;
 
 /// A contestant that runs.
 pub(crate) struct Contestant {
@@ -31,6 +33,18 @@ pub(crate) fn upstream() -> Contestant {
 
 /// Everyone of a case.
 pub(crate) fn all(case: &Case, upstream: u16) -> Vec<Contestant> {
+    match case.work {
+        Work::Pass => {}
+        Work::Sealed | Work::Lead => {
+            return vec![nginx_lua(case, upstream), pintle(case, upstream)];
+        }
+        Work::Beside => {
+            return vec![
+                beside("one-route", upstream, 1),
+                beside("pintle", upstream, 1000),
+            ];
+        }
+    }
     let mut all = vec![
         nginx(case, upstream),
         haproxy(case, upstream),
@@ -42,7 +56,12 @@ pub(crate) fn all(case: &Case, upstream: u16) -> Vec<Contestant> {
     all
 }
 
-fn started(name: &'static str, port: u16, process: Process, folder: TempDir) -> Contestant {
+pub(crate) fn started(
+    name: &'static str,
+    port: u16,
+    process: Process,
+    folder: TempDir,
+) -> Contestant {
     let mut one = Contestant {
         name,
         port,
@@ -53,7 +72,7 @@ fn started(name: &'static str, port: u16, process: Process, folder: TempDir) -> 
     one
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> String {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, text).unwrap();
@@ -164,69 +183,4 @@ fn forwarder(upstream: u16) -> Contestant {
     let words = [own.to_str().unwrap(), "forward", &listen, &to];
     let process = Process::on_own_core(&words, folder.path());
     started("forwarder", port, process, folder)
-}
-
-/// As it is shipped: ids, records, timing, verdicts and strict framing are on.
-fn pintle(case: &Case, upstream: u16) -> Contestant {
-    let (port, folder) = (free_port(), TempDir::new().unwrap());
-    let rate = |per: &str| {
-        format!(
-            "{{ source: assumed, calls: [\"*\"], per: [{per}], limits: [{{ max: {RATE}, per: 1s }}] }}"
-        )
-    };
-    let rates = if case.has_rates {
-        format!(
-            "rates: {{ client: {}, route: {} }}\n",
-            rate("caller"),
-            rate("operation")
-        )
-    } else {
-        String::new()
-    };
-    write(
-        folder.path(),
-        "policies/all.yaml",
-        &format!(
-            "verdicts: {{ plain: {{ source: assumed }} }}
-families: {{ peer: {{ verdict: plain, login: none, retry: usual, upstream: up, paths: [/] }} }}
-retries: {{ usual: {{ source: assumed, statuses: [502, 503, 504], breaker: {{}} }} }}
-{rates}"
-        ),
-    );
-    write(
-        folder.path(),
-        "routes/all.yaml",
-        "family: peer\noperations: []\n",
-    );
-    let (kept, cache) = if case.is_cached {
-        ("shared", "cache: {}\n")
-    } else {
-        ("off", "")
-    };
-    let path = write(
-        folder.path(),
-        "pintle.yaml",
-        &format!(
-            "local: {{ listen: \"127.0.0.1:{port}\", limits: {{ connections_max: 11000, calls_max: 20000 }} }}
-admin: {{ listen: \"127.0.0.1:{}\" }}
-policies: policies
-routes: routes
-accounts:
-  main:
-    base_url: http://127.0.0.1:{upstream}
-    secrets: {{}}
-    limits: {{ calls_max: 512 }}
-    upstreams:
-      up:
-        base_url: http://127.0.0.1:{upstream}
-        http_cache: {kept}
-        headers: {{ authorization: \"literal:Bearer {TOKEN}\" }}
-        limits: {{ calls_max: 512, waiting_max: 20000 }}
-{cache}",
-            free_port()
-        ),
-    );
-    let words = [env!("CARGO_BIN_EXE_pintle"), "serve", "--config", &path];
-    let process = Process::on_own_core(&words, folder.path());
-    started("pintle", port, process, folder)
 }

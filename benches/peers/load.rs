@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, SENT};
+use crate::case::Case;
 use crate::contestant::Contestant;
 use crate::process::{ended_children_s, load_command, machine_s};
 
@@ -74,11 +74,11 @@ fn run(
 fn wrk(case: &Case, one: &Contestant, connections: usize, time: Duration) -> (f64, f64, f64) {
     let mut command = load_command();
     let mut script = tempfile::NamedTempFile::new().unwrap();
-    if case.sent > 0 {
-        let body = String::from_utf8(SENT.clone()).unwrap();
+    if let Some(body) = case.body() {
+        let body = String::from_utf8(body).unwrap();
         writeln!(
             script,
-            "wrk.method = \"POST\"\nwrk.body = [==[{body}]==]\nwrk.headers[\"Content-Type\"] = \"application/json\""
+            "wrk.method = \"POST\"\nwrk.body = [==[{body}]==]\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.headers[\"X-Api-Key\"] = \"k\""
         )
         .unwrap();
         command.arg("-s").arg(script.path());

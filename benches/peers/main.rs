@@ -2,7 +2,7 @@
 //! and all on one core; upstream and load generator have the other one. Repeats are interleaved.
 //!
 //! `cargo bench --bench peers [-- CASE…] [--repeats 5] [--seconds 5] [--connections 64,256]`. Needs
-//! `nginx`, `haproxy`, `wrk` and two cores. The figure that survives a noisy machine is the CPU time
+//! `nginx` (with Lua: `libnginx-mod-http-lua`, `lua-cjson`), `haproxy`, `wrk`, `openssl`, `strace` and two cores. The figure that survives a noisy machine is the CPU time
 //! of the contestant for each request; it is quoted beside that of a peer in the same run.
 //!
 //! A run is thrown out, never averaged, when a contestant answered differently, failed a request, or
@@ -20,6 +20,9 @@
 mod case;
 mod contestant;
 mod load;
+mod lua;
+mod pintle;
+mod probe;
 mod process;
 mod servers;
 mod table;
@@ -29,10 +32,12 @@ use std::time::Duration;
 use crate::case::{CASES, Case};
 use crate::contestant::Contestant;
 use crate::load::Run;
+use crate::probe::PROBES;
 
 /// What was asked for.
 struct Wish {
     cases: Vec<&'static Case>,
+    probes: Vec<fn()>,
     repeats: usize,
     seconds: u64,
     connections: Vec<usize>,
@@ -64,11 +69,15 @@ impl Wish {
         };
         let named = CASES.iter().filter(|case| words.contains(&case.name));
         let mut cases: Vec<&Case> = named.collect();
-        if cases.is_empty() {
+        let named = PROBES.iter().filter(|(name, _)| words.contains(name));
+        let mut probes: Vec<fn()> = named.map(|(_, probe)| *probe).collect();
+        if cases.is_empty() && probes.is_empty() {
             cases = CASES.iter().collect();
+            probes = PROBES.iter().map(|(_, probe)| *probe).collect();
         }
         Self {
             cases,
+            probes,
             repeats: usize::try_from(number("--repeats", 5)).unwrap(),
             seconds: number("--seconds", 5),
             connections: after("--connections")
@@ -93,6 +102,9 @@ fn compare(wish: &Wish) {
             let runs = interleaved(case, (&contestants, &upstream), *connections, wish);
             table::print(case, *connections, &runs);
         }
+    }
+    for probe in &wish.probes {
+        probe();
     }
 }
 

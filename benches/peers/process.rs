@@ -41,6 +41,34 @@ impl Process {
 
     /// CPU seconds of the process and its children so far.
     pub(crate) fn cpu_s(&self) -> f64 {
+        let ticks = self.tree().into_iter().filter_map(ticks);
+        ticks.sum::<f64>() / TICKS_A_SECOND
+    }
+
+    /// The memory of the process and its children, what is shared in parts (PSS), in KiB.
+    pub(crate) fn memory_kib(&self) -> f64 {
+        let of = |pid: u32| {
+            let told = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+            let line = told.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            line.trim().trim_end_matches(" kB").parse::<f64>().ok()
+        };
+        self.tree().into_iter().filter_map(of).sum()
+    }
+
+    /// The one of the process and its children that did most.
+    pub(crate) fn busiest(&self) -> u32 {
+        let ticks = |pid: &u32| ticks(*pid).unwrap_or_default();
+        let mut tree = self.tree();
+        tree.sort_by(|one, two| ticks(two).total_cmp(&ticks(one)));
+        // Where nobody did anything yet, the work is the last child's.
+        if ticks(&tree[0]) > 0.0 {
+            tree[0]
+        } else {
+            *tree.iter().max().unwrap()
+        }
+    }
+
+    fn tree(&self) -> Vec<u32> {
         let mut tree = vec![self.child.id()];
         let mut at = 0;
         let all = processes();
@@ -53,7 +81,7 @@ impl Process {
             );
             at += 1;
         }
-        tree.into_iter().filter_map(ticks).sum::<f64>() / TICKS_A_SECOND
+        tree
     }
 }
 
@@ -103,7 +131,7 @@ pub(crate) fn machine_s() -> f64 {
     let line = stat.lines().next().unwrap();
     let numbers = line.split_whitespace().skip(1);
     let numbers: Vec<f64> = numbers.map(|number| number.parse().unwrap()).collect();
-    // User, nice, system; interrupts, which sockets of the loopback are served in.
+    // User, nice, system; interrupts, in which the sockets of the loopback are served.
     let busy = [0, 1, 2, 5, 6].iter().map(|at| numbers[*at]);
     busy.sum::<f64>() / TICKS_A_SECOND
 }
@@ -160,7 +188,7 @@ pub(crate) fn fetch(port: u16, path: &str, sent: Option<&[u8]>) -> (u16, Vec<u8>
     let mut request =
         format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n");
     if sent.is_some() {
-        request += "content-type: application/json\r\n";
+        request += "content-type: application/json\r\nx-api-key: k\r\n";
         request += &["content-length: ", &body.len().to_string(), "\r\n"].concat();
     }
     request += "\r\n";
@@ -175,5 +203,27 @@ pub(crate) fn fetch(port: u16, path: &str, sent: Option<&[u8]>) -> (u16, Vec<u8>
         .unwrap()
         + 4;
     let status = std::str::from_utf8(&reply[9..12]).unwrap().parse().unwrap();
-    (status, reply.split_off(head))
+    let body = reply.split_off(head);
+    let head = String::from_utf8_lossy(&reply).to_ascii_lowercase();
+    if head.contains("transfer-encoding: chunked") {
+        (status, joined(&body))
+    } else {
+        (status, body)
+    }
+}
+
+/// The bytes of a chunked body.
+fn joined(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|part| part == b"\r\n").unwrap();
+        let size = std::str::from_utf8(&chunks[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return body;
+        }
+        let data = end + 2;
+        body.extend_from_slice(&chunks[data..data + size]);
+        chunks = &chunks[data + size + 2..];
+    }
 }

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::case::page;
+use crate::case::{page, sealed};
 
-/// `/count` tells how many other requests came, `/last` the newest one's bytes.
+/// `/count` tells how many other requests came, `/connections` how many connections, `/last` the
+/// newest request's bytes.
 #[derive(Default)]
 struct Seen {
+    connections: u64,
     count: u64,
     last: Vec<u8>,
 }
@@ -35,6 +37,10 @@ pub(crate) fn upstream(address: &str) {
                     (format!("/cached{path}"), canned),
                 ]
             })
+            .chain(
+                [("/sealed/1k", 1 << 10), ("/sealed/64k", 64 << 10)]
+                    .map(|(path, bytes)| (path.to_owned(), canned(&sealed(&page(bytes))))),
+            )
             .collect(),
     );
     let seen = Arc::new(Mutex::new(Seen::default()));
@@ -43,6 +49,7 @@ pub(crate) fn upstream(address: &str) {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
+            seen.lock().unwrap().connections += 1;
             tokio::spawn(answer(stream, Arc::clone(&pages), Arc::clone(&seen)));
         }
     });
@@ -72,6 +79,10 @@ async fn answer(mut stream: TcpStream, pages: Arc<Vec<(String, Vec<u8>)>>, seen:
         let path = read.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         let own = match path {
             b"/count" => Some(canned(seen.lock().unwrap().count.to_string().as_bytes())),
+            b"/connections" => {
+                let count = seen.lock().unwrap().connections;
+                Some(canned(count.to_string().as_bytes()))
+            }
             b"/last" => Some(canned(&seen.lock().unwrap().last)),
             _ => None,
         };

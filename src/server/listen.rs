@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -158,30 +158,43 @@ async fn accept_tcp<I: Inner>(
             continue;
         };
         drop(stream.set_nodelay(true));
-        let mut peer = Peer::at(address.ip().to_canonical());
+        let peer = Peer::at(address.ip().to_canonical());
         let acceptor = shared
             .as_ref()
             .map(|tls| TlsAcceptor::from(tls.load_full()));
         let (door, drain) = (door.clone(), drain.clone());
-        tasks.spawn(async move {
-            let _place = place;
-            let Some(acceptor) = acceptor else {
-                return connection::serve(stream, door, peer, drain).await;
-            };
-            let head = door.limits().head;
-            let handshake = timeout(head, acceptor.accept(stream));
-            match unless(&drain, handshake).await {
-                Some(Ok(Ok(stream))) => {
-                    let shown = stream.get_ref().1.peer_certificates();
-                    let leaf = shown.and_then(|chain| chain.first());
-                    peer.certificate = leaf.map(|leaf| Arc::new(tls::certificate(leaf)));
-                    connection::serve(stream, door, peer, drain).await;
-                }
-                Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
-                Some(Err(_)) => tracing::debug!("a TLS handshake took too long"),
-                None => {}
-            }
-        });
+        // Two tasks, since a kept connection without TLS should not have the size of one with it.
+        match acceptor {
+            None => tasks.spawn(async move {
+                let _place = place;
+                connection::serve(stream, door, peer, drain).await;
+            }),
+            Some(acceptor) => tasks.spawn(async move {
+                let _place = place;
+                shake(acceptor, stream, (door, peer, drain)).await;
+            }),
+        };
+    }
+}
+
+/// Serves a connection after its TLS handshake.
+async fn shake<I: Inner>(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    (door, mut peer, drain): (Door<I>, Peer, CancellationToken),
+) {
+    let head = door.limits().head;
+    let handshake = timeout(head, acceptor.accept(stream));
+    match unless(&drain, Box::pin(handshake)).await {
+        Some(Ok(Ok(stream))) => {
+            let shown = stream.get_ref().1.peer_certificates();
+            let leaf = shown.and_then(|chain| chain.first());
+            peer.certificate = leaf.map(|leaf| Arc::new(tls::certificate(leaf)));
+            connection::serve(Box::new(stream), door, peer, drain).await;
+        }
+        Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+        Some(Err(_)) => tracing::debug!("a TLS handshake took too long"),
+        None => {}
     }
 }
 

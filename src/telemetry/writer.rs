@@ -70,7 +70,9 @@ impl Shared {
             // Nobody is left to be told that the log cannot be written.
             let _unread = to.write_all(&piece).and_then(|()| to.flush());
             piece.clear();
-            piece.shrink_to(PIECE_BYTES);
+            if piece.capacity() > KEPT_BYTES {
+                piece.shrink_to(PIECE_BYTES);
+            }
             if is_closed {
                 return;
             }
@@ -138,6 +140,8 @@ impl Drop for LogGuard {
 const GATHERED_FOR: Duration = Duration::from_millis(5);
 /// A piece of this size is written at once.
 const PIECE_BYTES: usize = 64 * 1024;
+/// A buffer that grew past that is given back.
+const KEPT_BYTES: usize = 1 << 20;
 /// Lines past that are lost, and counted: a log that nobody reads must not take the memory.
 const GATHERED_MAX: usize = 8 << 20;
 
