@@ -37,6 +37,7 @@ const GATED: &[(&str, &[&str])] = &[
     ("jiff", &["config", "delivery", "cli", "policy", "mapping"]),
     ("rlibphonenumber", &["mapping"]),
     ("clap", &["cli"]),
+    ("hdrhistogram", &["cli"]),
     ("miette", &["cli", "yaml"]),
     ("include_dir", &["config"]),
     ("tracing_subscriber", &["cli", "telemetry"]),
