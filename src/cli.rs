@@ -1,5 +1,6 @@
 //! The command line: the only place that prints.
 
+mod bench;
 mod cache;
 mod check;
 mod demo;
@@ -67,6 +68,14 @@ enum Command {
     /// Run a local stand-in for the platform: login, workflows, tasks, faults on demand
     #[command(after_help = "Then:\n  curl http://127.0.0.1:7080/sandbox")]
     Sandbox(SandboxArguments),
+    /// Measure a gateway under load: rate, percentiles, and what each stage of a call costs
+    #[command(
+        after_help = "Ends with 0 where every reply was 2xx, 1 where requests failed, 2 where the arguments are wrong.\n\n\
+        Examples:\n  pintle bench\n  \
+        pintle bench --url http://127.0.0.1:7070 --rate 500 --duration 30s\n  \
+        pintle bench --json | jq .latency_ms.p99"
+    )]
+    Bench(bench::BenchArguments),
     /// Read every file and report every fault at once; starts nothing
     #[command(after_help = "Examples:\n  pintle check --config pintle.yaml\n  \
         pintle check --json | jq '.faults[] | .file, .line, .help'")]
@@ -228,6 +237,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(config) => serve::run(&config).await,
         Command::Sandbox(arguments) => sandbox::run(&arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Check(arguments) => check::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments),
         Command::Test(arguments) => test::run(arguments).await,

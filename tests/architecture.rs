@@ -47,6 +47,7 @@ const GATED: &[(&str, &[&str])] = &[
     ),
     ("rlibphonenumber", &["mapping"]),
     ("clap", &["cli"]),
+    ("hdrhistogram", &["cli"]),
     ("miette", &["cli", "yaml"]),
     ("include_dir", &["config"]),
     ("tracing_subscriber", &["cli", "telemetry"]),

@@ -1,5 +1,6 @@
 //! `pintle check`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -49,6 +50,18 @@ pub(super) fn load_aloud(argument: &ConfigArgument) -> Result<Config, ExitCode> 
 pub(super) fn load(argument: &ConfigArgument) -> Result<Config, ExitCode> {
     let Loaded { config, faults, .. } = config::load(argument.path().as_deref());
     usable(config, &faults, argument)
+}
+
+/// Settings that a command writes itself, as a person would, into a folder.
+pub(super) fn load_written(folder: &Path, settings: &str) -> Result<Config, String> {
+    let path = folder.join("pintle.yaml");
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&path, settings))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    let loaded = config::load(Some(&path));
+    loaded
+        .config
+        .ok_or_else(|| "the settings that were written for it are faulty".to_owned())
 }
 
 fn usable(

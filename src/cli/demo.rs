@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use tokio_util::task::TaskTracker;
 
 use self::receiver::Receiver;
-use super::{print, sandbox as sandbox_command, serve};
+use super::{check, print, sandbox as sandbox_command, serve};
 use crate::app::App;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::sandbox::{Options, Sandbox};
 
 /// The options of the demo.
@@ -134,14 +134,7 @@ receivers:
 drain: 2s
 "
     );
-    let path = folder.join("pintle.yaml");
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&path, settings))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    let loaded = config::load(Some(&path));
-    loaded
-        .config
-        .ok_or_else(|| "the settings of the demo are faulty".to_owned())
+    check::load_written(folder, &settings)
 }
 
 /// The secret segment of the paths that the sandbox calls back to.

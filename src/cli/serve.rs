@@ -17,7 +17,7 @@ pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
         Err(status) => return status,
     };
     // Dropped last, so that the log is written to its end.
-    let _log = match start_log(&config.log) {
+    let _log = match start_log(&config.log, io::stderr()) {
         Ok(log) => log,
         Err(error) => {
             print::error(&format!("the log cannot be written: {error}"));
@@ -159,9 +159,9 @@ pub(super) fn told(failure: &StartFailure, setting: impl Fn(&str) -> String) -> 
     }
 }
 
-/// Sends the log to standard error, until the guard is dropped.
-pub(super) fn start_log(log: &Log) -> io::Result<LogGuard> {
-    let (writer, guard) = LogWriter::start(io::stderr())?;
+/// Sends the log to a place, such as standard error, until the guard is dropped.
+pub(super) fn start_log(log: &Log, to: impl io::Write + Send + 'static) -> io::Result<LogGuard> {
+    let (writer, guard) = LogWriter::start(to)?;
     let builder = tracing_subscriber::fmt()
         .with_max_level(log.level)
         .with_writer(move || writer.clone());

@@ -4,6 +4,7 @@
     reason = "helpers of tests fail by panic, as the tests do"
 )]
 
+mod bench;
 mod seal;
 
 use std::net::{SocketAddr, TcpListener};
@@ -299,7 +300,9 @@ fn every_command_explains_itself() {
         "{}",
         whole.out
     );
-    for command in ["demo", "serve", "sandbox", "check", "routes", "openapi"] {
+    for command in [
+        "demo", "serve", "sandbox", "bench", "check", "routes", "openapi",
+    ] {
         assert!(
             whole.out.contains(&format!("\n  {command} ")),
             "{command}: {}",
