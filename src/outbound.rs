@@ -204,6 +204,13 @@ impl Outbound {
     }
 }
 
+/// A future on the heap, made where it stays: `Box::pin` would make it on the stack and move it, and
+/// those of a path are of some kilobytes.
+pub(crate) fn placed<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, make()))
+}
+
 /// Who calls: by the name that it gives itself, else by its address.
 fn caller(request: &Request<Body>, peer: &Peer) -> Option<Arc<str>> {
     let named = request.headers().get(header::CALLER);
@@ -231,9 +238,7 @@ impl tower::Service<Call> for Service {
     fn call(&mut self, call: Call) -> Self::Future {
         // The configuration of the moment stays with the call to its end, whatever is reloaded.
         let outbound = self.0.load_full();
-        // The place first: a future of this size is to be made where it stays.
-        let place = Box::new_uninit();
-        let future = Box::write(place, async move {
+        placed(|| async move {
             let Call {
                 request,
                 peer,
@@ -242,7 +247,6 @@ impl tower::Service<Call> for Service {
             record.caller = caller(&request, &peer);
             let outcome = outbound.call(request, &mut record).await;
             Ok(Answer { outcome, record })
-        });
-        Box::into_pin(future)
+        })
     }
 }

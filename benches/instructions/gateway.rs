@@ -55,8 +55,8 @@ impl Gateway {
         }
     }
 
-    /// Instructions that all its threads took meanwhile.
-    pub(crate) fn counting(&self, meanwhile: impl FnOnce()) -> u64 {
+    /// Instructions that all its threads took meanwhile, and pieces of memory that they gave back.
+    pub(crate) fn counting(&self, meanwhile: impl FnOnce()) -> (u64, u64) {
         self.control("--zero");
         meanwhile();
         self.control("--dump");
@@ -66,7 +66,7 @@ impl Gateway {
             let text = std::fs::read_to_string(&dump).unwrap_or_default();
             let totals = text.lines().find_map(|line| line.strip_prefix("totals: "));
             if let Some(totals) = totals {
-                return totals.trim().parse().unwrap();
+                return (totals.trim().parse().unwrap(), calls_of("mi_free", &text));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -100,6 +100,28 @@ impl Gateway {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         panic!("the gateway did not start:\n{log}");
     }
+}
+
+/// How often a function was called, by a dump of callgrind: `cfn=(12) name` or `cfn=(12)`, and then
+/// `calls=34 …`. A name stands only where its number is first used.
+fn calls_of(name: &str, dump: &str) -> u64 {
+    let named = |line: &str| {
+        let (number, written) = line.split_once("=(")?.1.split_once(") ")?;
+        (written == name).then(|| format!("cfn=({number})"))
+    };
+    let Some(number) = dump.lines().find_map(named) else {
+        return 0;
+    };
+    let mut lines = dump.lines();
+    let mut calls = 0;
+    while let Some(line) = lines.next() {
+        if line.split(' ').next() == Some(&number) {
+            let told = lines.next().and_then(|line| line.strip_prefix("calls="));
+            let count = told.and_then(|told| told.split(' ').next());
+            calls += count.map_or(0, |count| count.parse().unwrap());
+        }
+    }
+    calls
 }
 
 impl Drop for Gateway {

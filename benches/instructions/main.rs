@@ -38,6 +38,8 @@ struct Baseline {
     valgrind: String,
     /// Instructions of one message, in user space.
     counts: BTreeMap<String, u64>,
+    /// Pieces of memory that one message takes and gives back.
+    allocations: BTreeMap<String, u64>,
 }
 
 fn main() -> ExitCode {
@@ -47,15 +49,17 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let upstream = peer::upstream();
-    let counts = cases().into_iter().map(|case| {
-        let count = counted(&case, upstream);
-        (case.name.to_owned(), count)
-    });
-    let now = Baseline {
+    let mut now = Baseline {
         rustc: told("rustc", "--version"),
         valgrind: told("valgrind", "--version"),
-        counts: counts.collect(),
+        counts: BTreeMap::new(),
+        allocations: BTreeMap::new(),
     };
+    for case in cases() {
+        let (count, allocations) = counted(&case, upstream);
+        now.counts.insert(case.name.to_owned(), count);
+        now.allocations.insert(case.name.to_owned(), allocations);
+    }
     if words.iter().any(|word| word == "--write") {
         let text = serde_json::to_string_pretty(&now).unwrap() + "\n";
         std::fs::write(place(), text).unwrap();
@@ -109,19 +113,19 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Instructions of one message.
-fn counted(case: &Case, upstream: u16) -> u64 {
+/// Instructions and allocations of one message.
+fn counted(case: &Case, upstream: u16) -> (u64, u64) {
     let gateway = Gateway::start(upstream);
     let mut connection = Connection::open(gateway.port(case.to));
     for _ in 0..WARM {
         connection.ask(&case.request);
     }
-    let instructions = gateway.counting(|| {
+    let (instructions, allocations) = gateway.counting(|| {
         for _ in 0..COUNTED {
             connection.ask(&case.request);
         }
     });
-    instructions / COUNTED
+    (instructions / COUNTED, allocations / COUNTED)
 }
 
 /// Shows the counts beside the baseline.
@@ -137,12 +141,15 @@ fn held(now: &Baseline) -> ExitCode {
             println!("the baseline is of another {what}: {then}, not {now}");
         }
     }
-    println!("| | instructions | baseline | |\n|---|---|---|---|");
+    println!("| | instructions | baseline | allocations | |\n|---|---|---|---|---|");
     let mut are_held = true;
     for case in cases() {
-        let count = now.counts[case.name];
+        let (count, allocations) = (now.counts[case.name], now.allocations[case.name]);
         let Some(then) = before.counts.get(case.name) else {
-            println!("| {} | {count} | none | {} |", case.name, case.about);
+            println!(
+                "| {} | {count} | none | {allocations} | {} |",
+                case.name, case.about
+            );
             continue;
         };
         let is_held = count * 100 <= then * (100 + MORE_PERCENT);
@@ -153,7 +160,7 @@ fn held(now: &Baseline) -> ExitCode {
             " **more than 3 % above**"
         };
         println!(
-            "| {} | {count} | {then}{verdict} | {} |",
+            "| {} | {count} | {then}{verdict} | {allocations} | {} |",
             case.name, case.about
         );
     }

@@ -22,6 +22,7 @@ mod contestant;
 mod load;
 mod lua;
 mod pintle;
+mod plot;
 mod probe;
 mod process;
 mod servers;
@@ -49,6 +50,7 @@ fn main() {
     match words.as_slice() {
         ["upstream", address] => servers::upstream(address),
         ["forward", listen, to] => servers::forward(listen, to),
+        ["plot", from, to, ..] => plot::plot(from, to),
         // `cargo test --all-targets` runs benches too: there is nothing to find out then.
         words if words.contains(&"--bench") => compare(&Wish::read(words)),
         _ => {}

@@ -16,7 +16,7 @@ use super::guard::Guard;
 use super::pace::{self, Paced};
 use super::repeat::Repeatable;
 use super::reply::{self, Judged};
-use super::{Outbound, open};
+use super::{Outbound, open, placed};
 use crate::error::Failure;
 use crate::policy::{Family, Sealer};
 use crate::route::catalogue::Effect;
@@ -70,7 +70,7 @@ impl Outbound {
             let is_hurried = prepared.deadline < Instant::now() + HURRY;
             let attempted = match guard.and_then(|guard| guard.policy.hedge_after) {
                 Some(after) if prepared.effect == Effect::Read => {
-                    Box::pin(self.hedged(prepared, keeper, after, record)).await
+                    placed(|| self.hedged(prepared, keeper, after, record)).await
                 }
                 _ => {
                     self.attempt(prepared, keeper, (&mut record.timing, &record.begun))

@@ -15,9 +15,9 @@ use bytes::Bytes;
 use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
-use super::Outbound;
 use super::account::Way;
 use super::find::Destination;
+use super::{Outbound, placed};
 use crate::cache::{
     self, Boarding, Cache, Entry, Flights, Forward, Group, Shared, Told, Use, Wish,
 };
@@ -166,14 +166,32 @@ pub(super) async fn answer(
     let job = Job::new(outbound, caches, (mode, wish), asked, record).await;
     record.timing.mark(Stage::Cache);
     let outcome = match job {
-        Err(why) => Box::pin(http::forward(outbound, caches, asked, (why, record))).await,
-        Ok(job) => Box::pin(look(outbound, &job, asked, record)).await,
+        Err(why) => placed(|| http::forward(outbound, caches, asked, (why, record))).await,
+        Ok(job) => match at_hand(outbound, &job, asked, record) {
+            Some(answer) => Ok(answer),
+            None => placed(|| look(outbound, &job, asked, record)).await,
+        },
     };
     outcome.map(|(reply, told)| {
         caches.cache.count(&told);
         record.cache = Some(told.as_str());
         reply
     })
+}
+
+/// A kept reply that answers as it stands, which most do.
+fn at_hand(
+    outbound: &Outbound,
+    job: &Job,
+    asked: &Asked<'_>,
+    record: &mut Record,
+) -> Option<(Response<Body>, Told)> {
+    let found = job.caches.cache.get(&job.key)?;
+    let now_ms = outbound.clock.now_ms();
+    match found.answer(&asked.head.headers, &job.wish, now_ms) {
+        Use::Fresh(entry) => Some(hit(outbound, entry, &asked.head, record)),
+        _ => None,
+    }
 }
 
 /// Looks for a kept reply, or has one fetched; or waits for the one that is being fetched.

@@ -21,7 +21,7 @@ use super::{Guard, Limits, Options, abandon, gate};
 use crate::error::{Failure, problem};
 use crate::message::framing::FramingFault;
 use crate::message::{Body, BodyFault, Peer, RequestId, header};
-use crate::outbound::{Answer, Call};
+use crate::outbound::{Answer, Call, placed};
 use crate::telemetry::{Record, Stage};
 
 /// What stands behind a door: a service of calls that never fails.
@@ -329,11 +329,9 @@ impl Detached {
         begun: Arc<AtomicBool>,
         tasks: TaskTracker,
     ) -> Self {
-        // The place first: a future of this size is to be made where it stays.
-        let running = Box::write(Box::new_uninit(), running);
         Self {
             begun,
-            running: Some(Box::into_pin(running)),
+            running: Some(placed(|| running)),
             tasks,
         }
     }
