@@ -13,7 +13,7 @@ pub mod scope;
 pub mod selector;
 pub mod template;
 
-pub use document::Document;
+pub use document::{Document, Snapshot};
 pub use expr::Halt;
 pub use function::{Function, Kind, Moment, Pipeline, Table, Tables};
 pub use line::Line;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -22,10 +23,10 @@ use crate::codec::{self, Format, Limits};
 use crate::crypto::{Proven, hex, sha256};
 use crate::delivery::{Waited, look_up};
 use crate::error::Failure;
-use crate::mapping::Document;
 use crate::mapping::expr::Halt;
 use crate::mapping::function::Moment;
 use crate::mapping::path::Fuel;
+use crate::mapping::{Document, Snapshot};
 use crate::message::{Body, RequestId};
 use crate::route::Flow;
 use crate::route::flow::plan::{Ask, Claimed, Plan, Planned, Planner};
@@ -303,9 +304,7 @@ impl Inbound {
             marks: marks.collect(),
             keeps: kept.chain(consents).collect(),
             content_type: "application/json".to_owned(),
-            body: json!({ "document": reading.document.snapshot(), "work": plan.work })
-                .to_string()
-                .into(),
+            body: owed(&reading.document, &plan.work),
             received_ms: now_ms,
             duties: duty.into_iter().collect(),
         }
@@ -385,6 +384,19 @@ fn headers(headers: &HeaderMap, flow: &Flow) -> Value {
         Some((name.clone(), value))
     });
     Value::Object(read.collect())
+}
+
+/// What the steps of a push need, when it is worked on later: `delivery::flow` reads it.
+fn owed(document: &Document, work: &[Value]) -> Bytes {
+    #[derive(Serialize)]
+    struct Owed<'a> {
+        document: Snapshot<'a>,
+        work: &'a [Value],
+    }
+    let document = document.snapshot();
+    // What is made of JSON values can always be written.
+    let written = serde_json::to_vec(&Owed { document, work });
+    written.unwrap_or_default().into()
 }
 
 /// Where records of consent are kept.

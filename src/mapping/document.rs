@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::path::Root;
@@ -139,16 +140,9 @@ impl Document {
         }
     }
 
-    /// What is the push's own, as one value that can be stored. Settings and secrets are not in it.
-    pub fn snapshot(&self) -> Value {
-        let own = self
-            .members
-            .iter()
-            .filter_map(|(name, member)| match member {
-                Member::Own(value) => Some(((*name).to_owned(), value.clone())),
-                Member::Shared(_) => None,
-            });
-        Value::Object(own.collect())
+    /// What is the push's own, to be stored. Settings and secrets are not in it.
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot(self)
     }
 
     /// Puts a snapshot's members back.
@@ -161,6 +155,24 @@ impl Document {
                 self.put(name, value);
             }
         }
+    }
+}
+
+/// The own members of a document, written as one object.
+#[derive(Debug)]
+pub struct Snapshot<'d>(&'d Document);
+
+impl Serialize for Snapshot<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let own = self
+            .0
+            .members
+            .iter()
+            .filter_map(|(name, member)| match member {
+                Member::Own(value) => Some((*name, value)),
+                Member::Shared(_) => None,
+            });
+        serializer.collect_map(own)
     }
 }
 

@@ -17,7 +17,7 @@ mod money;
 mod number;
 mod object;
 mod part;
-mod phone;
+pub mod phone;
 mod pipeline;
 mod range;
 mod state;

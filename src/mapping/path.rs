@@ -7,6 +7,7 @@
 mod bound;
 mod compare;
 mod compile;
+mod known;
 mod name;
 mod pattern;
 mod plan;
@@ -103,7 +104,7 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, PathFault> {
         Ok(Self {
             text: text.to_owned(),
-            compiled: Compiled::new(text)?,
+            compiled: known::compiled(text)?,
         })
     }
 

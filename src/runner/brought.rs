@@ -1,7 +1,7 @@
 //! What a step brought, as selectors see it.
 
 use http::{HeaderMap, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::codec::{self, Format, Limits};
 
@@ -91,15 +91,14 @@ impl Brought {
     }
 
     /// What is under `$.steps.NAME`.
-    pub(super) fn to_value(&self) -> Value {
-        let mut value = json!({
-            "state": self.state.as_str(),
-            "headers": self.headers,
-            "body": self.body,
-        });
-        if let (Some(status), Value::Object(members)) = (self.status, &mut value) {
+    pub(super) fn into_value(self) -> Value {
+        let mut members = Map::with_capacity(4);
+        members.insert("state".to_owned(), self.state.as_str().into());
+        members.insert("headers".to_owned(), self.headers);
+        members.insert("body".to_owned(), self.body);
+        if let Some(status) = self.status {
             members.insert("status".to_owned(), status.as_u16().into());
         }
-        value
+        Value::Object(members)
     }
 }

@@ -123,7 +123,7 @@ impl Run<'_, '_> {
             let skipped = Brought::nothing(State::Skipped, None);
             self.job
                 .document
-                .put_in("steps", &step.name, skipped.to_value());
+                .put_in("steps", &step.name, skipped.into_value());
             return Ok(());
         }
         step.line.touch();
@@ -194,20 +194,18 @@ impl Run<'_, '_> {
     /// Takes in what a step brought: says whether it was good, keeps it, checks it.
     async fn absorb(&mut self, step: &Step, brought: Brought, place: &str) -> Stepped {
         let brought = self.judged(step, brought)?;
-        let brought = self.reconciled(step, brought).await?;
-        let value = brought.to_value();
-        self.job.document.put_in("steps", &step.name, value.clone());
-        if let Some(failure) = brought.failure {
+        let mut brought = self.reconciled(step, brought).await?;
+        let (failure, status) = (brought.failure.take(), brought.status);
+        let value = brought.into_value();
+        if let Some(failure) = failure {
+            self.job.document.put_in("steps", &step.name, value);
             if step.goes_on && !failure.is_unknown {
                 return Ok(());
             }
-            return Err(Stop::Failed(Box::new(Failed::of(
-                step,
-                &failure,
-                brought.status,
-            ))));
+            return Err(Stop::Failed(Box::new(Failed::of(step, &failure, status))));
         }
-        self.job.progress.note(place, value);
+        self.job.progress.note(place, value.clone());
+        self.job.document.put_in("steps", &step.name, value);
         self.take_out(step)?;
         let document = &mut self.job.document;
         let planner = Planner {
@@ -229,7 +227,7 @@ impl Run<'_, '_> {
         let before = self.job.document.take_from("steps", &step.name);
         self.job
             .document
-            .put_in("steps", &step.name, brought.to_value());
+            .put_in("steps", &step.name, brought.clone().into_value());
         let planner = planner(self.job, &self.moment);
         let holds = good.holds(&planner.means(&self.job.document), &mut self.fuel)?;
         if let Some(before) = before {
@@ -260,7 +258,7 @@ impl Run<'_, '_> {
             return Ok(brought);
         }
         let name = &reconcile.step.name;
-        self.job.document.put_in("steps", name, asked.to_value());
+        self.job.document.put_in("steps", name, asked.into_value());
         let planner = planner(self.job, &self.moment);
         let is_done = reconcile
             .done
@@ -303,7 +301,7 @@ impl Run<'_, '_> {
                 let skipped = Brought::nothing(State::Skipped, None);
                 self.job
                     .document
-                    .put_in("steps", &step.name, skipped.to_value());
+                    .put_in("steps", &step.name, skipped.into_value());
             } else {
                 step.line.touch();
                 ready.push((step, place, self.prepare(step)?));

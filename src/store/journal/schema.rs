@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::State;
@@ -96,6 +97,8 @@ fn connect(file: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     // Someone looks into the file with a tool of their own: wait, but not for long.
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Statements are planned once: by default, values of parameters make it plan them again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
