@@ -11,6 +11,7 @@ mod early;
 pub mod gate;
 mod guard;
 mod listen;
+mod quiet;
 mod stall;
 pub mod tls;
 

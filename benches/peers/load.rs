@@ -17,8 +17,9 @@ pub(crate) struct Run {
     pub(crate) foreign: f64,
 }
 
-pub(crate) fn warm(case: &Case, one: &Contestant, connections: usize) {
-    wrk(case, one, connections, Duration::from_secs(1));
+/// Requests that are not measured here.
+pub(crate) fn warm(case: &Case, one: &Contestant, connections: usize, time: Duration) {
+    wrk(case, one, connections, time);
 }
 
 /// A run that nothing else disturbed, within a bounded number of trials.

@@ -119,7 +119,7 @@ fn interleaved(
 ) -> Vec<Run> {
     let mut runs = Vec::new();
     for one in contestants {
-        load::warm(case, one, connections);
+        load::warm(case, one, connections, Duration::from_secs(1));
     }
     for repeat in 0..wish.repeats {
         let (behind, first) = contestants.split_at(repeat % contestants.len());

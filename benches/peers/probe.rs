@@ -21,7 +21,7 @@ pub(crate) const PROBES: [(&str, fn()); 4] = [
     ("syscalls", syscalls),
 ];
 
-/// Memory of connections that have made one request and are kept.
+/// Memory of connections that have made one request and are kept, a while after it.
 fn idle() {
     let upstream = contestant::upstream();
     println!("\n### idle: memory of {IDLE} kept connections\n\n| | KiB each |\n|---|---|");
@@ -32,6 +32,7 @@ fn idle() {
         fetch(one.port, CASES[0].path, None);
         let before = one.process.memory_kib();
         let held: Vec<TcpStream> = (0..IDLE).map(|_| asked(&one)).collect();
+        std::thread::sleep(SETTLE);
         let each = (one.process.memory_kib() - before) / f64::from(IDLE);
         println!("| {} | {each:.1} |", one.name);
         drop(held);
@@ -103,9 +104,9 @@ fn reuse() {
     );
     for one in contestant::all(&CASES[0], upstream.port) {
         // The connections of the beginning are opened here.
-        load::warm(&CASES[0], &one, 64);
+        load::warm(&CASES[0], &one, 64, WARM);
         let before = (count("/count"), count("/connections"));
-        load::warm(&CASES[0], &one, 64);
+        load::warm(&CASES[0], &one, 64, WARM);
         // Asking opens connections too: one for the count of requests, and one for this.
         let opened = count("/connections") - before.1 - 1.0;
         let requests = count("/count") - before.0;
@@ -140,7 +141,7 @@ fn syscalls() {
             });
         std::thread::sleep(Duration::from_millis(500));
         let before = count();
-        load::warm(&CASES[0], &one, 64);
+        load::warm(&CASES[0], &one, 64, TRACED);
         let requests = count() - before;
         let traced = strace.id().to_string();
         drop(Command::new("kill").args(["-s", "INT", &traced]).status());
@@ -174,3 +175,8 @@ fn syscalls() {
 
 const IDLE: u16 = 9_000;
 const STARTS: usize = 9;
+/// Time to give memory back.
+const SETTLE: Duration = Duration::from_secs(4);
+const WARM: Duration = Duration::from_secs(1);
+/// Under strace little is done in a second, and each connection is made once.
+const TRACED: Duration = Duration::from_secs(8);

@@ -1,17 +1,18 @@
 //! One connection: which HTTP it speaks, and hyper with every timer and limit on.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +22,7 @@ use super::detect::detect;
 use super::door::{Door, Inner};
 use super::early::Early;
 use super::gate::Gate;
+use super::quiet::{Pulse, Watched};
 use super::stall::Stall;
 use crate::message::framing::HeadLimits;
 use crate::message::{Body, InterimLine, Peer};
@@ -42,10 +44,10 @@ where
     };
     let stream = Stall::new(stream, limits.body_idle);
     let tasks = door.tasks();
-    let line = InterimLine::default();
-    let of_calls = line.clone();
+    let (line, pulse) = (InterimLine::default(), Pulse::new());
+    let (of_calls, of_replies) = (line.clone(), pulse.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (door, peer) = (door.clone(), peer.clone());
+        let (door, peer, busy) = (door.clone(), peer.clone(), of_replies.begin());
         // A caller that speaks HTTP/1.0 knows no interim replies (RFC 9110, section 15.2).
         let interim = (request.version() == Version::HTTP_11).then(|| of_calls.begin());
         if let Some(interim) = &interim {
@@ -57,7 +59,7 @@ where
             if let Some(interim) = interim {
                 interim.end();
             }
-            Ok::<_, Infallible>(reply)
+            Ok::<_, Infallible>(reply.map(|body| busy.until_end(body)))
         }
     });
     if speaks_http2 {
@@ -69,33 +71,91 @@ where
         )
         .await;
     } else {
-        let stream = Early::new(stream, line);
-        let gate = Gate::new(stream, head_limits(&limits));
-        let connection = http1(&limits).serve_connection(TokioIo::new(gate), service);
-        finish(
-            pin!(connection),
-            drain,
-            http1::Connection::graceful_shutdown,
-        )
-        .await;
+        let gate = Gate::new(Early::new(stream, line), head_limits(&limits));
+        messages(Watched { gate, pulse }, service, (limits, drain)).await;
     }
+}
+
+/// Serves HTTP/1: by hyper while something happens, and without it while nothing does.
+async fn messages<S, V>(
+    mut stream: Watched<S>,
+    mut service: V,
+    (limits, drain): (Limits, CancellationToken),
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: HttpService<Incoming, ResBody = Body, Error = Infallible> + Unpin,
+{
+    loop {
+        let pulse = stream.pulse.clone();
+        let connection = http1(&limits).serve_connection(TokioIo::new(stream), service);
+        let Some(parts) = lively(Box::new(connection), &drain, &pulse).await else {
+            return;
+        };
+        (stream, service) = (parts.io.into_inner(), parts.service);
+        stream.gate.put_back(&parts.read_buf);
+        tracing::debug!("a connection is quiet");
+        let rested = tokio::select! {
+            () = drain.cancelled() => Ok(Ok(false)),
+            rested = timeout(limits.head, poll_fn(|cx| stream.gate.poll_rest(cx))) => rested,
+        };
+        if !matches!(rested, Ok(Ok(true))) {
+            let _whether_the_peer_knows = stream.shutdown().await;
+            return;
+        }
+    }
+}
+
+/// Drives a connection to its end, or until it is quiet.
+async fn lively<I, V>(
+    mut connection: Box<http1::Connection<I, V>>,
+    drain: &CancellationToken,
+    pulse: &Pulse,
+) -> Option<http1::Parts<I, V>>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    V: HttpService<Incoming, ResBody = Body, Error = Infallible> + Unpin,
+{
+    let mut count = pulse.count();
+    let quiet = async {
+        loop {
+            sleep(QUIET).await;
+            let before = std::mem::replace(&mut count, pulse.count());
+            if before == count && pulse.is_quiet() {
+                return;
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = &mut *connection => outcome,
+        () = drain.cancelled() => {
+            Pin::new(&mut *connection).graceful_shutdown();
+            connection.await
+        }
+        () = quiet => return Some(connection.into_parts()),
+    };
+    tell(outcome);
+    None
 }
 
 /// Drives a connection; asks it once to end when the listener drains.
 async fn finish<C>(
-    mut connection: std::pin::Pin<&mut C>,
+    mut connection: Pin<&mut C>,
     drain: CancellationToken,
-    graceful_shutdown: impl Fn(std::pin::Pin<&mut C>),
+    graceful_shutdown: impl Fn(Pin<&mut C>),
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
-    let outcome = tokio::select! {
+    tell(tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = drain.cancelled() => {
             graceful_shutdown(connection.as_mut());
             connection.await
         }
-    };
+    });
+}
+
+fn tell(outcome: hyper::Result<()>) {
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended");
     }
@@ -152,3 +212,5 @@ fn head_limits(limits: &Limits) -> HeadLimits {
 const BUFFER_MIN: usize = 64 * 1024;
 /// Streams that a peer may open and reset before the connection is closed.
 const RESET_STREAMS_MAX: usize = 64;
+/// How long nothing has to happen on a connection before it is quiet, twice at most.
+const QUIET: Duration = Duration::from_millis(250);

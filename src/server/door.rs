@@ -30,6 +30,7 @@ pub trait Inner:
     + Clone
     + Send
     + Sync
+    + Unpin
     + 'static
 {
 }
@@ -39,6 +40,7 @@ impl<S> Inner for S where
         + Clone
         + Send
         + Sync
+        + Unpin
         + 'static
 {
 }

@@ -60,22 +60,31 @@ impl<I> Gate<I> {
     /// Sorts what was just read into `buf`, from `before` on, into let through and held back.
     fn sort(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         let fresh = buf.filled().get(before..).unwrap_or_default();
-        let fault = if self.held.is_empty() {
-            // A whole head in one read stays where it is: nothing is copied.
-            let admitted = self.follower.admit(fresh);
-            if admitted.fault.is_none() {
-                self.held
-                    .extend_from_slice(fresh.get(admitted.bytes..).unwrap_or_default());
-            }
-            buf.set_filled(before.saturating_add(admitted.bytes));
-            admitted.fault
-        } else {
-            self.held.extend_from_slice(fresh);
+        if !self.held.is_empty() {
+            self.hold(fresh);
             buf.set_filled(before);
-            let admitted = self.follower.admit(&self.held);
-            self.released = admitted.bytes;
-            admitted.fault
-        };
+            return;
+        }
+        // A whole head in one read stays where it is: nothing is copied.
+        let admitted = self.follower.admit(fresh);
+        if admitted.fault.is_none() {
+            self.held
+                .extend_from_slice(fresh.get(admitted.bytes..).unwrap_or_default());
+        }
+        buf.set_filled(before.saturating_add(admitted.bytes));
+        self.end_at(admitted.fault);
+    }
+
+    /// Holds what was just read, and sorts it there.
+    fn hold(&mut self, fresh: &[u8]) {
+        self.held.extend_from_slice(fresh);
+        let admitted = self.follower.admit(&self.held);
+        self.released = admitted.bytes;
+        self.end_at(admitted.fault);
+    }
+
+    /// Puts our own head in the place of one that is refused.
+    fn end_at(&mut self, fault: Option<FramingFault>) {
         if let Some(fault) = fault {
             self.held.truncate(self.released);
             if let Stage::Refused = self.follower.stage {
@@ -97,9 +106,34 @@ impl<I> Gate<I> {
         }
     }
 
+    /// Bytes that were let through before, and that nobody has looked at.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        let rest = std::mem::take(&mut self.held);
+        self.released += bytes.len();
+        self.held.extend_from_slice(bytes);
+        self.held.extend_from_slice(&rest);
+    }
+
     /// Whether the peer owes nothing: no message has begun that was not read to its end.
-    fn is_between_messages(&self) -> bool {
+    pub(super) fn is_between_messages(&self) -> bool {
         matches!(self.follower.stage, Stage::Head(_)) && self.held.is_empty()
+    }
+}
+
+impl<I: AsyncRead + Unpin> Gate<I> {
+    /// Waits between two messages, with no buffer, until a whole head is at hand. `false` where the
+    /// peer ends the connection instead.
+    pub(super) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        while self.released == 0 {
+            let mut scratch = [0; REST_READ_BYTES];
+            let mut buf = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            self.hold(buf.filled());
+        }
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -366,6 +400,8 @@ impl Linger {
 const LINGER_BYTES_MAX: usize = 64 * 1024;
 /// How long a peer may take to close after us.
 const LINGER_MAX: Duration = Duration::from_secs(1);
+/// Bytes of a new message that are read at a time.
+const REST_READ_BYTES: usize = 4096;
 /// Bytes forgotten at a time.
 const LINGER_READ_BYTES: usize = 4096;
 

@@ -21,6 +21,7 @@ mod inbound;
 mod lifecycle;
 mod pace;
 mod places;
+mod quiet;
 mod receiver;
 mod retry;
 mod scripted;

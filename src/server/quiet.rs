@@ -1,0 +1,179 @@
+//! Whether a connection is quiet: then it can do without hyper, which keeps two buffers of 8 KiB
+//! for each that it has.
+//!
+//! hyper does not tell whether it has anything under way. So its side of the connection is watched:
+//! nothing of a message read that is not whole, nothing written that has not left, no reply begun
+//! whose body has not ended, and nothing of all this for a while.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::gate::Gate;
+use crate::message::body::Stream;
+use crate::message::{Body, BodyFault};
+
+/// What happens on a connection. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Pulse(Arc<Beats>);
+
+struct Beats {
+    /// Reads of bytes, and writes, so far.
+    count: AtomicU32,
+    /// Replies that have not been given to their end.
+    replies: AtomicU32,
+    is_read: AtomicBool,
+    is_written: AtomicBool,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Beats {
+            count: AtomicU32::new(0),
+            replies: AtomicU32::new(0),
+            is_read: AtomicBool::new(true),
+            is_written: AtomicBool::new(true),
+        }))
+    }
+
+    /// A call begins.
+    pub(super) fn begin(&self) -> Busy {
+        self.0.replies.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    /// Reads of bytes, and writes, so far; begins anew after four billion.
+    pub(super) fn count(&self) -> u32 {
+        self.0.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        let beats = &*self.0;
+        beats.replies.load(Ordering::Relaxed) == 0
+            && beats.is_read.load(Ordering::Relaxed)
+            && beats.is_written.load(Ordering::Relaxed)
+    }
+
+    fn write(&self) {
+        self.0.is_written.store(false, Ordering::Relaxed);
+        self.beat();
+    }
+
+    fn beat(&self) {
+        self.0.count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A call that is under way, until its reply has been given to its end.
+pub(super) struct Busy(Pulse);
+
+impl Busy {
+    /// Stays with a body that is still coming.
+    pub(super) fn until_end(self, body: Body) -> Body {
+        match body {
+            Body::Stream(stream) => Body::Stream(Box::pin(Coming {
+                stream,
+                _busy: self,
+            })),
+            Body::Empty | Body::Held(_) => body,
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.beat();
+        self.0.0.replies.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Coming {
+    stream: Stream,
+    _busy: Busy,
+}
+
+impl http_body::Body for Coming {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        self.stream.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.stream.size_hint()
+    }
+}
+
+/// hyper's side of a connection, watched.
+pub(super) struct Watched<I> {
+    pub(super) gate: Gate<I>,
+    pub(super) pulse: Pulse,
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.gate).poll_read(cx, buf);
+        let is_whole = self.gate.is_between_messages();
+        self.pulse.0.is_read.store(is_whole, Ordering::Relaxed);
+        if buf.filled().len() > before {
+            self.pulse.beat();
+        }
+        polled
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.pulse.write();
+        Pin::new(&mut self.gate).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.pulse.write();
+        Pin::new(&mut self.gate).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.gate.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.gate).poll_flush(cx))?;
+        self.pulse.0.is_written.store(true, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // For good: it is not flushed again.
+        self.pulse.write();
+        Pin::new(&mut self.gate).poll_shutdown(cx)
+    }
+}
