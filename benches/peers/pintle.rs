@@ -16,7 +16,7 @@ pub(crate) fn pintle(case: &Case, upstream: u16) -> Contestant {
     write(folder.path(), "routes/lead.yaml", LEAD);
     let settings = settings(case, upstream, (port, public, free_port()));
     let path = write(folder.path(), "pintle.yaml", &settings);
-    let process = serve(&path, folder.path());
+    let process = Process::on_own_core(&words(&path), folder.path());
     let port = if case.work == Work::Lead {
         public
     } else {
@@ -25,16 +25,16 @@ pub(crate) fn pintle(case: &Case, upstream: u16) -> Contestant {
     started("pintle", port, process, folder)
 }
 
-pub(crate) fn serve(settings: &str, folder: &Path) -> Process {
-    let words = [env!("CARGO_BIN_EXE_pintle"), "serve", "--config", settings];
-    Process::on_own_core(&words, folder)
+/// The command that serves with these settings.
+pub(crate) fn words(settings: &str) -> [&str; 4] {
+    [env!("CARGO_BIN_EXE_pintle"), "serve", "--config", settings]
 }
 
 /// Pintle with so many routes for leads, as many operations, and a tenth as many rates.
 pub(crate) fn beside(name: &'static str, upstream: u16, routes: usize) -> Contestant {
     let (port, folder) = (free_port(), TempDir::new().unwrap());
     let settings = with_routes(folder.path(), (upstream, port, free_port()), routes);
-    let process = serve(&settings, folder.path());
+    let process = Process::on_own_core(&words(&settings), folder.path());
     started(name, port, process, folder)
 }
 

@@ -25,6 +25,10 @@ impl Process {
         Self::start(LOAD_CORE, words, folder)
     }
 
+    pub(crate) fn on_both_cores(words: &[&str], folder: &Path) -> Self {
+        Self::start(&[LOAD_CORE, OWN_CORE].join(","), words, folder)
+    }
+
     fn start(core: &str, words: &[&str], folder: &Path) -> Self {
         let log = folder.join("log");
         let file = std::fs::File::create(&log).unwrap();

@@ -93,6 +93,7 @@ async fn messages<S, V>(
         };
         (stream, service) = (parts.io.into_inner(), parts.service);
         stream.gate.put_back(&parts.read_buf);
+        drop(parts.read_buf);
         tracing::debug!("a connection is quiet");
         let rested = tokio::select! {
             () = drain.cancelled() => Ok(Ok(false)),
