@@ -88,7 +88,7 @@ async fn messages<S, V>(
     loop {
         let pulse = stream.pulse.clone();
         let connection = http1(&limits).serve_connection(TokioIo::new(stream), service);
-        let Some(parts) = lively(Box::new(connection), &drain, &pulse).await else {
+        let Some(parts) = lively(Box::new(connection), (&drain, limits.head), &pulse).await else {
             return;
         };
         (stream, service) = (parts.io.into_inner(), parts.service);
@@ -106,26 +106,16 @@ async fn messages<S, V>(
     }
 }
 
-/// Drives a connection to its end, or until it is quiet.
+/// Drives a connection to its end, or until it is quiet. `head` is what a head may take.
 async fn lively<I, V>(
     mut connection: Box<http1::Connection<I, V>>,
-    drain: &CancellationToken,
+    (drain, head): (&CancellationToken, Duration),
     pulse: &Pulse,
 ) -> Option<http1::Parts<I, V>>
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
     V: HttpService<Incoming, ResBody = Body, Error = Infallible> + Unpin,
 {
-    let mut count = pulse.count();
-    let quiet = async {
-        loop {
-            sleep(QUIET).await;
-            let before = std::mem::replace(&mut count, pulse.count());
-            if before == count && pulse.is_quiet() {
-                return;
-            }
-        }
-    };
     let outcome = tokio::select! {
         biased;
         outcome = &mut *connection => outcome,
@@ -133,10 +123,32 @@ where
             Pin::new(&mut *connection).graceful_shutdown();
             connection.await
         }
-        () = quiet => return Some(connection.into_parts()),
+        is_quiet = watch(pulse, head) => return is_quiet.then(|| connection.into_parts()),
     };
     tell(outcome);
     None
+}
+
+/// Until nothing happens on a connection, which is `true`, or its peer takes too long for a head.
+async fn watch(pulse: &Pulse, head: Duration) -> bool {
+    let (tick, mut before, mut waited) = (QUIET.min(head / 4), pulse.now(), Duration::ZERO);
+    loop {
+        sleep(tick).await;
+        let now = pulse.now();
+        if now.is_at_rest && now.count == before.count {
+            return true;
+        }
+        waited = if now.is_half_read && now.begun == before.begun {
+            waited.saturating_add(tick)
+        } else {
+            Duration::ZERO
+        };
+        if waited >= head {
+            tracing::debug!("a connection ended: the head of a request took too long");
+            return false;
+        }
+        before = now;
+    }
 }
 
 /// Drives a connection; asks it once to end when the listener drains.
@@ -175,9 +187,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tracked {
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        // Without a timer the header timeout silently does nothing.
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        // hyper's own would be a timer for each call: `watch` sees to it.
+        .header_read_timeout(None)
         .max_headers(limits.headers_max)
         // The gate's limit must be met before hyper's own.
         .max_buf_size(limits.head_bytes_max.saturating_add(BUFFER_MIN))

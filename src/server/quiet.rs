@@ -24,10 +24,12 @@ use crate::message::{Body, BodyFault};
 pub(super) struct Pulse(Arc<Beats>);
 
 struct Beats {
-    /// Reads of bytes, and writes, so far.
+    /// Reads of bytes, and writes.
     count: AtomicU32,
-    /// Replies that have not been given to their end.
-    replies: AtomicU32,
+    /// Calls that have begun.
+    begun: AtomicU32,
+    /// Those whose reply has been given to its end.
+    ended: AtomicU32,
     is_read: AtomicBool,
     is_written: AtomicBool,
 }
@@ -36,7 +38,8 @@ impl Pulse {
     pub(super) fn new() -> Self {
         Self(Arc::new(Beats {
             count: AtomicU32::new(0),
-            replies: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
+            ended: AtomicU32::new(0),
             is_read: AtomicBool::new(true),
             is_written: AtomicBool::new(true),
         }))
@@ -44,21 +47,22 @@ impl Pulse {
 
     /// A call begins.
     pub(super) fn begin(&self) -> Busy {
-        self.0.replies.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
         Busy(self.clone())
     }
 
-    /// Reads of bytes, and writes, so far; begins anew after four billion.
-    pub(super) fn count(&self) -> u32 {
-        self.0.count.load(Ordering::Relaxed)
-    }
-
-    /// Whether nothing is under way.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// What has happened so far.
+    pub(super) fn now(&self) -> Moment {
         let beats = &*self.0;
-        beats.replies.load(Ordering::Relaxed) == 0
-            && beats.is_read.load(Ordering::Relaxed)
-            && beats.is_written.load(Ordering::Relaxed)
+        let begun = beats.begun.load(Ordering::Relaxed);
+        let is_idle = begun == beats.ended.load(Ordering::Relaxed);
+        let is_read = beats.is_read.load(Ordering::Relaxed);
+        Moment {
+            count: beats.count.load(Ordering::Relaxed),
+            begun,
+            is_half_read: is_idle && !is_read,
+            is_at_rest: is_idle && is_read && beats.is_written.load(Ordering::Relaxed),
+        }
     }
 
     fn write(&self) {
@@ -69,6 +73,19 @@ impl Pulse {
     fn beat(&self) {
         self.0.count.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// What has happened on a connection up to a moment.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    /// Reads of bytes, and writes; begins anew after four billion.
+    pub(super) count: u32,
+    /// Calls that have begun.
+    pub(super) begun: u32,
+    /// No call is under way, and a part of the next one's head has come.
+    pub(super) is_half_read: bool,
+    /// Nothing is under way.
+    pub(super) is_at_rest: bool,
 }
 
 /// A call that is under way, until its reply has been given to its end.
@@ -90,7 +107,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.beat();
-        self.0.0.replies.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
