@@ -170,6 +170,8 @@ impl Ready<'_> {
             if lease.is_http2() {
                 *request.uri_mut() = upstream.base.absolute(&target)?;
                 *request.version_mut() = Version::HTTP_2;
+                // `:authority` has it (RFC 9113, section 8.3.1); some servers refuse to hear it twice.
+                request.headers_mut().remove(HOST);
             } else {
                 *request.uri_mut() = Uri::from(target.clone());
                 *request.version_mut() = Version::HTTP_11;
@@ -189,6 +191,8 @@ impl Ready<'_> {
                 // has seen the request, so it goes out on another connection.
                 Err(Rejected::Unsent(back)) if lease.was_reused() => {
                     request = *back;
+                    let headers = request.headers_mut();
+                    headers.insert(HOST, upstream.host.clone());
                     drop(lease);
                     lease = upstream.pool.lease(deadline, purpose).await?;
                 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::case::Case;
 use crate::contestant::Contestant;
-use crate::process::{ended_children_s, load_command, machine_s};
+use crate::process::{ended_children_s, load_tool, machine_s};
 
 /// One run.
 pub(crate) struct Run {
@@ -73,7 +73,8 @@ fn run(
 
 /// Requests, requests a second, and the 99th percentile of their time.
 fn wrk(case: &Case, one: &Contestant, connections: usize, time: Duration) -> (f64, f64, f64) {
-    let mut command = load_command();
+    let mut command = load_tool("wrk");
+    command.args(["-t1", "--latency", "--timeout", "20s"]);
     let mut script = tempfile::NamedTempFile::new().unwrap();
     if let Some(body) = case.body() {
         let body = String::from_utf8(body).unwrap();

@@ -27,6 +27,7 @@ mod probe;
 mod process;
 mod servers;
 mod table;
+mod tls;
 
 use std::time::Duration;
 

@@ -152,7 +152,7 @@ routes: routes
 
 const RUN_LEAD: &str = "run: { lead: { secrets: { lead_key: \"literal:k\" } } }\n";
 
-const OPERATIONS: &str = "family: peer
+pub(crate) const OPERATIONS: &str = "family: peer
 operations:
   - { name: peer.leads, titles: [Leads], method: POST, path: /s, effect: once, source: assumed }
 ";

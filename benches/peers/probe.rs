@@ -11,15 +11,17 @@ use tempfile::TempDir;
 use crate::case::CASES;
 use crate::contestant::{self, Contestant};
 use crate::load;
-use crate::pintle;
 use crate::process::{Process, fetch, free_port};
+use crate::{pintle, tls};
 
 /// The probes by name.
-pub(crate) const PROBES: [(&str, fn()); 4] = [
+pub(crate) const PROBES: [(&str, fn()); 6] = [
     ("idle", idle),
     ("start", start),
     ("reuse", reuse),
     ("syscalls", syscalls),
+    ("cores", cores),
+    ("tls", tls::tls),
 ];
 
 /// Memory of connections that have made one request and are kept, a while after it.
@@ -57,15 +59,34 @@ fn asked(one: &Contestant) -> TcpStream {
     stream
 }
 
+/// What a request takes on one core, and on both, of which load and upstream have one too.
+fn cores() {
+    let (upstream, case) = (contestant::upstream(), &CASES[0]);
+    println!("\n### cores: {}, 64 connections\n", case.about);
+    println!("| | CPU-s for 100,000 | a second |\n|---|---|---|");
+    for (cores, begin) in WAYS {
+        let (port, folder) = (free_port(), TempDir::new().unwrap());
+        let settings = pintle::with_routes(folder.path(), (upstream.port, port, free_port()), 1);
+        let process = begin(&pintle::words(&settings), folder.path());
+        let one = contestant::started("pintle", port, process, folder);
+        load::warm(case, &one, 64, WARM);
+        let mut runs: Vec<load::Run> = (0..5)
+            .map(|_| load::undisturbed(case, (&one, &upstream), 64, 2 * WARM))
+            .collect();
+        runs.sort_by(|one, two| one.cpu_s_100k.total_cmp(&two.cpu_s_100k));
+        let run = &runs[2];
+        println!(
+            "| {cores} | {:.2} | {:.0} |",
+            run.cpu_s_100k, run.each_second
+        );
+    }
+}
+
 /// From the start of the process to the first answer, with 200 routes.
 fn start() {
     let upstream = contestant::upstream();
     println!("\n### start: process begun to ready, 200 routes\n");
-    let ways: [(&str, Begin); 2] = [
-        ("both cores", Process::on_both_cores),
-        ("one core", Process::on_own_core),
-    ];
-    for (cores, begin) in ways {
+    for (cores, begin) in WAYS {
         let starts = (0..STARTS).map(|_| started(upstream.port, begin));
         let mut times: Vec<Duration> = starts.collect();
         times.sort_unstable();
@@ -79,6 +100,11 @@ fn start() {
 }
 
 type Begin = fn(&[&str], &Path) -> Process;
+
+const WAYS: [(&str, Begin); 2] = [
+    ("one core", Process::on_own_core),
+    ("both cores", Process::on_both_cores),
+];
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3

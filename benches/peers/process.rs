@@ -156,9 +156,10 @@ pub(crate) fn pin_to_load_core() {
     assert!(pinned.status.success(), "{pinned:?}");
 }
 
-pub(crate) fn load_command() -> Command {
+/// A tool that makes load, on its core.
+pub(crate) fn load_tool(name: &str) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", LOAD_CORE, "wrk", "-t1", "--latency"]);
+    command.args(["-c", LOAD_CORE, name]);
     command
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -50,6 +51,8 @@ impl Server {
             )
             .map_err(TlsFault::Pair)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // Sealed, they are the clients' to keep: however many clients there are, each can resume.
+        config.ticketer = Ticketer::new().map_err(TlsFault::Tickets)?;
         Ok(Self {
             certificate,
             key: Arc::new(key),

@@ -65,6 +65,9 @@ pub enum TlsFault {
     /// Certificate and key do not belong together, or cannot be used.
     #[error("certificate and key cannot be used together")]
     Pair(#[source] rustls::Error),
+    /// No key for session tickets could be made.
+    #[error("the TLS provider makes no key for session tickets")]
+    Tickets(#[source] rustls::Error),
     /// The provider has no protocol version in common with us.
     #[error("the TLS provider lacks a protocol version")]
     Provider(#[source] rustls::Error),

@@ -1,7 +1,7 @@
 //! HTTP/1.1 and HTTP/2, TLS and unix sockets, on both sides, with curl as the client.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use pintle::sandbox::{Options, Sandbox};
@@ -131,6 +131,51 @@ async fn the_local_side_speaks_tls_with_alpn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tls_session_is_resumed_however_many_came_between() {
+    let authority = Authority::new();
+    authority.sign("local", "localhost");
+    let path = authority.path().display();
+    let more = format!(
+        "local:\n  listen: 127.0.0.1:0\n  \
+         tls: {{ certificate: \"{path}/local.pem\", key: \"file:{path}/local.key\" }}"
+    );
+    let stage = Stage::with(&more).await;
+    let address = stage.client.base().strip_prefix("http://").unwrap();
+    let session = authority.path().join("session").display().to_string();
+    let openssl = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        let request = "GET /service/cloud/robot HTTP/1.1\nHost: localhost\nConnection: close\n\n";
+        command.args(arguments).args(["-connect", address]);
+        fed(&mut command, &request.replace('\n', "\r\n"))
+    };
+    let client = ["s_client", "-ign_eof", "-tls1_3"];
+    let first = openssl(&[&client[..], &["-sess_out", &session]].concat());
+    assert!(first.contains("New, TLSv1.3"), "{first}");
+    let between = openssl(&["s_time", "-new", "-time", "1"]);
+    let made = between.split(" connections in ").next().unwrap();
+    let made: u32 = made.rsplit(['\n', ' ']).next().unwrap().parse().unwrap();
+    assert!(made > 256, "more than a cache of sessions has: {between}");
+    let second = openssl(&[&client[..], &["-sess_in", &session]].concat());
+    assert!(second.contains("Reused, TLSv1.3"), "{second}");
+    assert!(second.contains("HTTP/1.1 200"), "{second}");
+}
+
+/// What a command says that reads a text.
+fn fed(command: &mut Command, text: &str) -> String {
+    use std::io::Write as _;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    drop(input.write_all(text.as_bytes()));
+    drop(input);
+    String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_local_side_listens_on_a_unix_socket() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::TempDir::new().unwrap();
@@ -174,6 +219,12 @@ async fn the_platform_is_spoken_to_over_tls_in_what_alpn_agrees_on() {
         let seen = stage.last_seen();
         assert_eq!(seen.protocol, spoken, "{offered:?} {wanted}");
         assert_eq!(seen.body, r#"{"a":1}"#);
+        let is_http1 = spoken == http::Version::HTTP_11;
+        assert_eq!(
+            seen.headers.contains_key("host"),
+            is_http1,
+            "else `:authority` has it"
+        );
     }
 }
 
