@@ -1,4 +1,4 @@
-//! One connection: which HTTP it speaks, and hyper with every timer and limit on.
+//! One connection: which HTTP it speaks, and hyper with every limit on, while something happens (ADR 15).
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
