@@ -8,13 +8,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{ConfigArgument, check, print};
 use crate::app::{App, Reloaded, StartFailure, watch};
 use crate::config::{Log, Signature};
-use crate::mapping::function::phone;
+use crate::mapping::function;
 use crate::server::BindFailure;
 use crate::telemetry::{self, LogFormat, LogGuard, LogLine, LogWriter};
 
 pub(super) async fn run(argument: &ConfigArgument) -> ExitCode {
     // Beside the reading of the settings, whose routes need it.
-    std::thread::spawn(phone::make_ready);
+    std::thread::spawn(function::make_ready);
     let config = match check::load_aloud(argument) {
         Ok(config) => config,
         Err(status) => return status,

@@ -17,7 +17,7 @@ mod money;
 mod number;
 mod object;
 mod part;
-pub mod phone;
+mod phone;
 mod pipeline;
 mod range;
 mod state;
@@ -35,6 +35,7 @@ use serde_json::Value;
 use argument::Argument;
 pub use document::markdown;
 pub(super) use encoding::url_encode;
+pub use phone::make_ready;
 pub use pipeline::Pipeline;
 pub use table::{Table, Tables};
 

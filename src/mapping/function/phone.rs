@@ -247,7 +247,7 @@ fn on_phone(argument: &Argument<'_>, run: fn(Phone) -> Option<String>) -> Option
     Some(super::to_text(move |text| run(Phone::read(text, home)?)))
 }
 
-/// Makes the library's tables ready, which takes it some milliseconds once in a process.
+/// Makes the tables of phone numbers ready, which takes some milliseconds once in a process.
 pub fn make_ready() {
     let _code = PHONE_NUMBER_UTIL.get_country_code_for_region(Region::US);
 }
