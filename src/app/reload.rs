@@ -89,7 +89,7 @@ impl App {
 
     /// Brings a signature up to the files that count since a reload.
     #[must_use]
-    pub fn follow(&self, seen: Signature) -> Signature {
+    pub fn follow(&self, seen: &Signature) -> Signature {
         seen.follow(&self.settled().files)
     }
 

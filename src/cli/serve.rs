@@ -109,7 +109,7 @@ impl Signals {
                 }
                 () = watch(app, &mut seen) => reload(app, "a changed file"),
             }
-            seen = app.follow(seen);
+            seen = app.follow(&seen);
         }
     }
 }

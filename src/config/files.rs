@@ -1,6 +1,7 @@
 //! The files: on disk, or embedded in the binary.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -188,19 +189,20 @@ fn list(node: &Node, folder: &Path, into: (&Faults, &mut Vec<PathBuf>), depth: u
 }
 
 /// What tells that a file has changed without reading it: length and time of change.
+///
+/// Paths are compared as texts: it is made twice a second, of a thousand files maybe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature(BTreeMap<PathBuf, Option<(u64, SystemTime)>>);
+pub struct Signature(BTreeMap<OsString, Look>);
+
+/// Length and time of change; nothing where there is no file.
+type Look = Option<(u64, SystemTime)>;
 
 impl Signature {
     /// The signature of files and folders as they are now. Links are followed, so that a mounted
     /// volume that is swapped as a whole counts as changed.
     pub fn of(paths: &[PathBuf]) -> Self {
-        Self(
-            paths
-                .iter()
-                .map(|path| (path.clone(), look(path)))
-                .collect(),
-        )
+        let seen = |path: &PathBuf| (path.clone().into_os_string(), look(path));
+        Self(paths.iter().map(seen).collect())
     }
 
     /// The signature of a folder and of all in it.
@@ -216,16 +218,19 @@ impl Signature {
     /// The same for other paths: what was looked at before stays as it was seen then, so that a
     /// change in between is not taken for seen.
     #[must_use]
-    pub fn follow(mut self, paths: &[PathBuf]) -> Self {
-        self.0.retain(|path, _| paths.contains(path));
-        for path in paths {
-            self.0.entry(path.clone()).or_insert_with(|| look(path));
-        }
-        self
+    pub fn follow(&self, paths: &[PathBuf]) -> Self {
+        let seen = |path: &PathBuf| {
+            let before = self.0.get(path.as_os_str()).copied();
+            (
+                path.clone().into_os_string(),
+                before.unwrap_or_else(|| look(path)),
+            )
+        };
+        Self(paths.iter().map(seen).collect())
     }
 }
 
-fn look(path: &Path) -> Option<(u64, SystemTime)> {
+fn look(path: &Path) -> Look {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.len(), metadata.modified().ok()?))
 }
