@@ -11,13 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::gate::Gate;
-use crate::message::body::Stream;
-use crate::message::{Body, BodyFault};
+use crate::message::Body;
 
 /// What happens on a connection. Cheap to clone.
 #[derive(Clone)]
@@ -92,13 +90,13 @@ pub(super) struct Moment {
 pub(super) struct Busy(Pulse);
 
 impl Busy {
-    /// Stays with a body that is still coming.
+    /// Stays with a body that is still coming, as a part of it.
     pub(super) fn until_end(self, body: Body) -> Body {
         match body {
-            Body::Stream(stream) => Body::Stream(Box::pin(Coming {
-                stream,
-                _busy: self,
-            })),
+            Body::Stream(stream) => Body::Stream(Box::pin(stream.map_err(move |fault| {
+                let _stays = &self;
+                fault
+            }))),
             Body::Empty | Body::Held(_) => body,
         }
     }
@@ -108,31 +106,6 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.0.beat();
         self.0.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-struct Coming {
-    stream: Stream,
-    _busy: Busy,
-}
-
-impl http_body::Body for Coming {
-    type Data = Bytes;
-    type Error = BodyFault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        self.stream.as_mut().poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.stream.size_hint()
     }
 }
 

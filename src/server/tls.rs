@@ -51,8 +51,11 @@ impl Server {
             )
             .map_err(TlsFault::Pair)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // Sealed, they are the clients' to keep: however many clients there are, each can resume.
-        config.ticketer = Ticketer::new().map_err(TlsFault::Tickets)?;
+        if clients.is_none() {
+            // Sealed, sessions are the clients' to keep: however many there are, each can resume. A
+            // certificate that a client showed must not be good for half a day more that way.
+            config.ticketer = Ticketer::new().map_err(TlsFault::Tickets)?;
+        }
         Ok(Self {
             certificate,
             key: Arc::new(key),

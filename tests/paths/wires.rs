@@ -110,16 +110,21 @@ async fn the_local_side_speaks_http1_and_http2() {
     assert_eq!(with("--http2-prior-knowledge"), "200 2");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_local_side_speaks_tls_with_alpn() {
-    let authority = Authority::new();
+/// A gateway whose local listener has TLS.
+async fn over_tls(authority: &Authority) -> Stage {
     authority.sign("local", "localhost");
     let path = authority.path().display();
     let more = format!(
         "local:\n  listen: 127.0.0.1:0\n  \
          tls: {{ certificate: \"{path}/local.pem\", key: \"file:{path}/local.key\" }}"
     );
-    let stage = Stage::with(&more).await;
+    Stage::with(&more).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_local_side_speaks_tls_with_alpn() {
+    let authority = Authority::new();
+    let stage = over_tls(&authority).await;
     let url = format!(
         "{}/service/cloud/robot",
         stage.client.base().replace("http:", "https:")
@@ -133,13 +138,7 @@ async fn the_local_side_speaks_tls_with_alpn() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tls_session_is_resumed_however_many_came_between() {
     let authority = Authority::new();
-    authority.sign("local", "localhost");
-    let path = authority.path().display();
-    let more = format!(
-        "local:\n  listen: 127.0.0.1:0\n  \
-         tls: {{ certificate: \"{path}/local.pem\", key: \"file:{path}/local.key\" }}"
-    );
-    let stage = Stage::with(&more).await;
+    let stage = over_tls(&authority).await;
     let address = stage.client.base().strip_prefix("http://").unwrap();
     let session = authority.path().join("session").display().to_string();
     let openssl = |arguments: &[&str]| {
