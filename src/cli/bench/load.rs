@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -54,9 +55,19 @@ pub(super) struct Load {
     tally: Mutex<Tally>,
 }
 
+/// Waits for Ctrl-C; for ever where it cannot be listened for.
+async fn interrupted(interrupts: &mut Option<Signal>) {
+    match interrupts {
+        Some(interrupts) => drop(interrupts.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
 impl Load {
     /// Makes the load and waits for its end, or for Ctrl-C.
     pub(super) async fn run(aim: Aim, plan: Plan, tally: Tally) -> Outcome {
+        // Before anything is sent: until it is listened for, Ctrl-C ends the process.
+        let mut interrupts = signal(SignalKind::interrupt()).ok();
         let start = Instant::now();
         let from = start + plan.warm_up;
         let time = plan.warm_up + plan.duration;
@@ -87,7 +98,7 @@ impl Load {
         telling.close();
         let is_early = tokio::select! {
             () = sleep_until(start + time) => false,
-            _ = tokio::signal::ctrl_c() => true,
+            () = interrupted(&mut interrupts) => true,
             // Every connection gave up.
             () = sending.wait() => true,
         };
@@ -103,7 +114,7 @@ impl Load {
         tokio::select! {
             () = sending.wait() => {}
             () = sleep(grace) => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = interrupted(&mut interrupts) => {}
         }
         let elapsed = Instant::now().saturating_duration_since(from);
         cut.cancel();
