@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::case::{Case, Work};
 use crate::lua::nginx_lua;
-use crate::pintle::{beside, pintle};
+use crate::pintle::{beside, build, pintle};
 use crate::process::{Process, free_port, until_up};
 
 pub(crate) const TOKEN: &str = "tok_0123456789abcdef0123456789abcdef";
@@ -51,9 +51,16 @@ pub(crate) fn all(case: &Case, upstream: u16) -> Vec<Contestant> {
         pintle(case, upstream),
     ];
     if !case.has_rates {
-        all.push(forwarder(upstream));
+        all.push(own("forwarder", upstream));
+        all.push(own("bare", upstream));
     }
     all
+}
+
+/// Builds of Pintle alone, by their files.
+pub(crate) fn builds(files: &[String], case: &Case, upstream: u16) -> Vec<Contestant> {
+    let one = |file: &String| build(file.clone().leak(), file, case, upstream);
+    files.iter().map(one).collect()
 }
 
 pub(crate) fn started(
@@ -175,12 +182,13 @@ backend up
     started("haproxy", port, process, folder)
 }
 
-/// Raw bytes from one socket to another: what no gateway can do without.
-fn forwarder(upstream: u16) -> Contestant {
+/// One of this bench's own: `forwarder`, raw bytes from one socket to another, which no gateway can do
+/// without, or `bare`, hyper on both sides with nothing between.
+fn own(name: &'static str, upstream: u16) -> Contestant {
     let (port, folder) = (free_port(), TempDir::new().unwrap());
     let own = std::env::current_exe().unwrap();
     let (listen, to) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{upstream}"));
-    let words = [own.to_str().unwrap(), "forward", &listen, &to];
+    let words = [own.to_str().unwrap(), name, &listen, &to];
     let process = Process::on_own_core(&words, folder.path());
-    started("forwarder", port, process, folder)
+    started(name, port, process, folder)
 }

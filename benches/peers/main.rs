@@ -17,8 +17,10 @@
     reason = "a bench prints, reckons and may fail"
 )]
 
+mod bare;
 mod case;
 mod contestant;
+mod held;
 mod load;
 mod lua;
 mod pintle;
@@ -43,6 +45,8 @@ struct Wish {
     repeats: usize,
     seconds: u64,
     connections: Vec<usize>,
+    /// Files of Pintle that are compared with each other, instead of with peers.
+    builds: Vec<String>,
 }
 
 fn main() {
@@ -50,7 +54,8 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["upstream", address] => servers::upstream(address),
-        ["forward", listen, to] => servers::forward(listen, to),
+        ["forwarder", listen, to] => servers::forward(listen, to),
+        ["bare", listen, to] => bare::bare(listen, to),
         ["plot", from, to, ..] => plot::plot(from, to),
         // `cargo test --all-targets` runs benches too: there is nothing to find out then.
         words if words.contains(&"--bench") => compare(&Wish::read(words)),
@@ -88,6 +93,11 @@ impl Wish {
                 .split(',')
                 .map(|text| text.parse().unwrap())
                 .collect(),
+            builds: after("--builds")
+                .into_iter()
+                .flat_map(|files| files.split(','))
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }
@@ -97,7 +107,11 @@ fn compare(wish: &Wish) {
     table::machine();
     for case in &wish.cases {
         let upstream = contestant::upstream();
-        let contestants = contestant::all(case, upstream.port);
+        let contestants = if wish.builds.is_empty() {
+            contestant::all(case, upstream.port)
+        } else {
+            contestant::builds(&wish.builds, case, upstream.port)
+        };
         for one in &contestants {
             case.check(one, &upstream);
         }

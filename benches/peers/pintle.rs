@@ -10,19 +10,25 @@ use crate::contestant::{Contestant, RATE, TOKEN, started, write};
 use crate::process::{Process, free_port};
 
 pub(crate) fn pintle(case: &Case, upstream: u16) -> Contestant {
+    build("pintle", env!("CARGO_BIN_EXE_pintle"), case, upstream)
+}
+
+/// The build of Pintle that is this file.
+pub(crate) fn build(name: &'static str, file: &str, case: &Case, upstream: u16) -> Contestant {
     let (port, public, folder) = (free_port(), free_port(), TempDir::new().unwrap());
     write(folder.path(), "policies/all.yaml", &policies(case));
     write(folder.path(), "routes/all.yaml", OPERATIONS);
     write(folder.path(), "routes/lead.yaml", LEAD);
     let settings = settings(case, upstream, (port, public, free_port()));
     let path = write(folder.path(), "pintle.yaml", &settings);
-    let process = Process::on_own_core(&words(&path), folder.path());
+    let words = [file, "serve", "--config", &path];
+    let process = Process::on_own_core(&words, folder.path());
     let port = if case.work == Work::Lead {
         public
     } else {
         port
     };
-    started("pintle", port, process, folder)
+    started(name, port, process, folder)
 }
 
 /// The command that serves with these settings.

@@ -12,16 +12,17 @@ use crate::case::CASES;
 use crate::contestant::{self, Contestant};
 use crate::load;
 use crate::process::{Process, fetch, free_port};
-use crate::{pintle, tls};
+use crate::{held, pintle, tls};
 
 /// The probes by name.
-pub(crate) const PROBES: [(&str, fn()); 6] = [
+pub(crate) const PROBES: [(&str, fn()); 7] = [
     ("idle", idle),
     ("start", start),
     ("reuse", reuse),
     ("syscalls", syscalls),
     ("cores", cores),
     ("tls", tls::tls),
+    ("p99", held::held),
 ];
 
 /// Memory of connections that have made one request and are kept, a while after it.
@@ -29,7 +30,7 @@ fn idle() {
     let upstream = contestant::upstream();
     println!("\n### idle: memory of {IDLE} kept connections\n\n| | KiB each |\n|---|---|");
     for one in contestant::all(&CASES[0], upstream.port) {
-        if one.name == "forwarder" {
+        if ["forwarder", "bare"].contains(&one.name) {
             continue;
         }
         fetch(one.port, CASES[0].path, None);

@@ -17,7 +17,7 @@ struct Seen {
     last: Vec<u8>,
 }
 
-fn block_on(serving: impl Future<Output = io::Result<()>>) {
+pub(crate) fn block_on(serving: impl Future<Output = io::Result<()>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
