@@ -6,7 +6,6 @@ mod kept;
 mod suppressions;
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Failure;
 use crate::inbound::Inbound;
 use crate::message::Body;
-use crate::outbound::{AccountHealth, Answer, Call, Outbound};
+use crate::outbound::{AccountHealth, Answer, Call, Calling, Outbound};
 use crate::store::{Queue as _, StoreFailure};
 use crate::telemetry::chain;
 use crate::token::Health;
@@ -204,7 +203,7 @@ fn text(body: &str) -> Response<Body> {
 impl tower::Service<Call> for Admin {
     type Response = Answer;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Calling;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))

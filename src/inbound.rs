@@ -19,7 +19,6 @@ mod trouble;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -49,7 +48,7 @@ use crate::error::{Failure, NotProven};
 use crate::limit::{Admitted, Counting, Quotas, told_at};
 use crate::mapping::Scope;
 use crate::message::{Body, Peer, RequestId};
-use crate::outbound::{Answer, Call};
+use crate::outbound::{Answer, Call, Calling};
 use crate::policy::{Class, Direction, Sealer, SealingChoice};
 use crate::runner::{Runner, Running};
 use crate::store::{Duty, Enqueued, Event, Queue as _, Retention, Store};
@@ -398,7 +397,7 @@ pub struct Service(pub Arc<ArcSwap<Inbound>>);
 impl tower::Service<Call> for Service {
     type Response = Answer;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Calling;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))

@@ -61,6 +61,9 @@ pub struct Answer {
     pub record: Box<Record>,
 }
 
+/// A call on its way to its answer, as every service of calls gives it.
+pub type Calling = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
 /// What a caller's own credentials lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
@@ -229,7 +232,7 @@ pub struct Service(pub Arc<arc_swap::ArcSwap<Outbound>>);
 impl tower::Service<Call> for Service {
     type Response = Answer;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Calling;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))

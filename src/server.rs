@@ -12,6 +12,7 @@ pub mod gate;
 mod guard;
 mod listen;
 mod quiet;
+mod running;
 mod stall;
 pub mod tls;
 

@@ -4,7 +4,6 @@
 //! is answered.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use crate::codec::{self, Format, Limits};
 use crate::crypto::{hex, sha256};
 use crate::error::Failure;
 use crate::message::{Body, RequestId};
-use crate::outbound::{self, Answer, Call};
+use crate::outbound::{self, Answer, Call, Calling};
 use crate::store::{Duty, Enqueued, Event, Mark, Queue as _};
 use crate::telemetry::Record;
 
@@ -110,7 +109,7 @@ pub struct Local {
 impl tower::Service<Call> for Local {
     type Response = Answer;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Calling;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))

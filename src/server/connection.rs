@@ -47,15 +47,17 @@ where
     let (line, pulse) = (InterimLine::default(), Pulse::new());
     let (of_calls, of_replies) = (line.clone(), pulse.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (door, peer, busy) = (door.clone(), peer.clone(), of_replies.begin());
+        let busy = of_replies.begin();
         // A caller that speaks HTTP/1.0 knows no interim replies (RFC 9110, section 15.2).
         let interim = (request.version() == Version::HTTP_11).then(|| of_calls.begin());
         if let Some(interim) = &interim {
             request.extensions_mut().insert(interim.clone());
         }
+        let request = request.map(|body| limit(body, limits.body_bytes_max, limits.body_idle));
+        // Outside of what is returned, which hyper moves about: there it would be held twice.
+        let mut entered = door.enter(request, peer.clone());
         async move {
-            let request = request.map(|body| limit(body, limits.body_bytes_max, limits.body_idle));
-            let reply: Response<Body> = door.enter(request, peer).await;
+            let reply: Response<Body> = (&mut entered).await;
             if let Some(interim) = interim {
                 interim.end();
             }

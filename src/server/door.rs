@@ -2,31 +2,28 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::header::{CONTENT_LENGTH, EXPECT};
-use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use http_body::{Frame, SizeHint};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
+use super::running::{Detached, Running};
 use super::{Guard, Limits, Options, abandon, gate};
 use crate::error::{Failure, problem};
 use crate::message::framing::FramingFault;
 use crate::message::{Body, BodyFault, Peer, RequestId, header};
-use crate::outbound::{Answer, Call, placed};
+use crate::outbound::{Answer, Call, Calling};
 use crate::telemetry::{Record, Stage};
 
 /// What stands behind a door: a service of calls that never fails.
 pub trait Inner:
-    tower::Service<Call, Response = Answer, Error = Infallible, Future: Send + 'static>
+    tower::Service<Call, Response = Answer, Error = Infallible, Future = Calling>
     + Clone
     + Send
     + Sync
@@ -36,7 +33,7 @@ pub trait Inner:
 }
 
 impl<S> Inner for S where
-    S: tower::Service<Call, Response = Answer, Error = Infallible, Future: Send + 'static>
+    S: tower::Service<Call, Response = Answer, Error = Infallible, Future = Calling>
         + Clone
         + Send
         + Sync
@@ -93,8 +90,8 @@ impl<I: Inner> Door<I> {
         self.shared.limits
     }
 
-    /// Takes one request through the door and brings its reply back.
-    pub(super) async fn enter(&self, request: Request<Body>, peer: Peer) -> Response<Body> {
+    /// Takes one request through the door. What comes back is small, since hyper moves it about.
+    pub(super) fn enter(&self, request: Request<Body>, peer: Peer) -> Entered {
         // The id comes first: whatever happens, the caller and the log can name the call.
         let id = RequestId::accept(request.headers().get(header::REQUEST_ID));
         let path = if self.shared.is_public {
@@ -103,74 +100,60 @@ impl<I: Inner> Door<I> {
             Arc::from(request.uri().path())
         };
         let mut record = Record::new(self.shared.name, id, request.method().clone(), path);
-        let is_http2 = request.version() == Version::HTTP_2;
-        let (head, body) = request.into_parts();
-        if gate::refused(&head.method, head.uri.path()).is_some() {
+        if gate::refused(request.method(), request.uri().path()).is_some() {
             // What stands in for a refused head is ours; the caller's own is not known.
             record.path = Arc::default();
             record.method = Method::default();
         }
+        let is_http2 = request.version() == Version::HTTP_2;
 
         // admit: refused before anything of the call is looked at, and before its body is read.
-        let admitted = self.admit(&head, &peer);
+        let admitted = self.admit(&request, &peer);
         record.timing.mark(Stage::Admit);
-        let answer = match admitted {
-            Err(failure) => Answer {
+        let way = match admitted {
+            Err(failure) => Way::Refused(Some(Answer {
                 outcome: Err(failure),
                 record,
-            },
+            })),
             Ok(place) => {
-                let begun = Arc::clone(&record.begun);
                 let call = Call {
-                    request: Request::from_parts(head, body),
+                    request,
                     peer,
                     record,
                 };
-                let inner = self.inner.clone();
-                // A call that the platform may have seen runs to its end when the downstream
-                // leaves: what it does is done, and its record must say so.
-                let running = async move {
-                    let answer = run(inner, call).await;
-                    drop(place);
-                    answer
-                };
-                Detached::new(running, begun, self.shared.tasks.clone()).await
+                let running = Running::begin(self.inner.clone(), call, place);
+                Way::Admitted(Detached::new(running, self.shared.tasks.clone()))
             }
         };
-        let reply = leave(answer, self.shared.is_public);
-        if !is_http2 || !matches!(reply.body(), Body::Stream(_)) {
-            return reply;
+        Entered {
+            way,
+            shared: Arc::clone(&self.shared),
+            is_http2,
         }
-        let (idle, tasks) = (self.shared.limits.body_idle, &self.shared.tasks);
-        reply.map(|body| abandon::watch(body, idle, tasks))
     }
 
-    fn admit(
-        &self,
-        head: &Parts,
-        peer: &Peer,
-    ) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
-        if let Some(fault) = gate::refused(&head.method, head.uri.path()) {
+    fn admit(&self, request: &Request<Body>, peer: &Peer) -> Result<OwnedSemaphorePermit, Failure> {
+        if let Some(fault) = gate::refused(request.method(), request.uri().path()) {
             return Err(Failure::Framing(fault));
         }
-        if head.version == Version::HTTP_2 {
-            self.fits(head).map_err(Failure::Framing)?;
+        if request.version() == Version::HTTP_2 {
+            self.fits(request).map_err(Failure::Framing)?;
         }
-        if !SERVED.contains(&head.method) {
+        if !SERVED.contains(request.method()) {
             return Err(Failure::Method {
                 allowed: SERVED.to_vec(),
             });
         }
         if let Some(guard) = &self.shared.guard {
-            guard.check(head, peer)?;
+            guard.check(request, peer)?;
         }
-        if let Some(expect) = head.headers.get(EXPECT)
+        if let Some(expect) = request.headers().get(EXPECT)
             && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
         {
             return Err(Failure::Expectation);
         }
-        let announced = head
-            .headers
+        let announced = request
+            .headers()
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok());
         let limit = self.shared.limits.body_bytes_max;
@@ -188,20 +171,19 @@ impl<I: Inner> Door<I> {
 
 impl<I> Door<I> {
     /// The limits that the gate holds for HTTP/1, held for HTTP/2.
-    fn fits(&self, head: &Parts) -> Result<(), FramingFault> {
-        let limits = &self.shared.limits;
-        let target = head
-            .uri
+    fn fits(&self, request: &Request<Body>) -> Result<(), FramingFault> {
+        let (limits, headers) = (&self.shared.limits, request.headers());
+        let target = request
+            .uri()
             .path_and_query()
             .map_or(0, |target| target.as_str().len());
         if target > limits.target_bytes_max {
             return Err(FramingFault::TargetTooLong);
         }
-        if head.headers.len() > limits.headers_max {
+        if headers.len() > limits.headers_max {
             return Err(FramingFault::TooManyHeaders);
         }
-        let fields = head
-            .headers
+        let fields = headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + 4);
         if fields.sum::<usize>() + target > limits.head_bytes_max {
@@ -211,28 +193,40 @@ impl<I> Door<I> {
     }
 }
 
-/// Runs a call; a panic ends the call, not the connection.
-async fn run<I: Inner>(mut inner: I, call: Call) -> Answer {
-    let (id, method, listener) = (
-        call.record.id.clone(),
-        call.record.method.clone(),
-        call.record.listener,
-    );
-    let path = Arc::clone(&call.record.path);
-    let outcome = AssertUnwindSafe(async move { inner.call(call).await })
-        .catch_unwind()
-        .await;
-    match outcome {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(never)) => match never {},
-        Err(_) => {
-            tracing::error!(id = id.as_str(), "a call panicked");
-            let record = Record::new(listener, id, method, path);
-            Answer {
-                outcome: Err(Failure::Internal),
-                record,
-            }
+/// A request that is inside, on its way to a reply.
+pub(super) struct Entered {
+    way: Way,
+    shared: Arc<Shared>,
+    is_http2: bool,
+}
+
+enum Way {
+    Refused(Option<Answer>),
+    Admitted(Detached),
+}
+
+impl Future for Entered {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let answer = match &mut self.way {
+            Way::Refused(answer) => answer.take(),
+            Way::Admitted(detached) => Some(ready!(Pin::new(detached).poll(cx))),
+        };
+        let Some(answer) = answer else {
+            return Poll::Pending;
+        };
+        let Shared {
+            limits,
+            tasks,
+            is_public,
+            ..
+        } = &*self.shared;
+        let reply = leave(answer, *is_public);
+        if !self.is_http2 || !matches!(reply.body(), Body::Stream(_)) {
+            return Poll::Ready(reply);
         }
+        Poll::Ready(reply.map(|body| abandon::watch(body, limits.body_idle, tasks)))
     }
 }
 
@@ -314,63 +308,6 @@ impl http_body::Body for Recorded {
 impl Drop for Recorded {
     fn drop(&mut self) {
         self.record.left = !self.ended;
-    }
-}
-
-/// A call that goes on as a task of its own when whoever waits for it leaves, if the platform may
-/// have seen something of it. Before that it ends with its caller, who may be calling again.
-struct Detached {
-    begun: Arc<AtomicBool>,
-    running: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
-    tasks: TaskTracker,
-}
-
-impl Detached {
-    fn new(
-        running: impl Future<Output = Answer> + Send + 'static,
-        begun: Arc<AtomicBool>,
-        tasks: TaskTracker,
-    ) -> Self {
-        Self {
-            begun,
-            running: Some(placed(|| running)),
-            tasks,
-        }
-    }
-}
-
-impl Future for Detached {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let Some(running) = &mut self.running else {
-            return Poll::Pending;
-        };
-        let answer = std::task::ready!(running.as_mut().poll(cx));
-        self.running = None;
-        Poll::Ready(answer)
-    }
-}
-
-impl Drop for Detached {
-    fn drop(&mut self) {
-        let running = self
-            .running
-            .take()
-            .filter(|_| self.begun.load(Ordering::Acquire));
-        if let Some(running) = running {
-            self.tasks.spawn(async move {
-                let Answer {
-                    outcome,
-                    mut record,
-                } = running.await;
-                record.left = true;
-                match outcome {
-                    Ok(reply) => record.status = Some(reply.status().as_u16()),
-                    Err(failure) => record.failure = Some(failure.description().code),
-                }
-            });
-        }
     }
 }
 

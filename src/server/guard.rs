@@ -6,8 +6,8 @@
 
 use std::net::IpAddr;
 
+use http::Request;
 use http::header::{HOST, HeaderName, ORIGIN};
-use http::request::Parts;
 use http::uri::Authority;
 
 use crate::error::Failure;
@@ -24,21 +24,23 @@ pub struct Guard {
 
 impl Guard {
     /// Lets a call through, or says what is wrong with it.
-    pub(super) fn check(&self, head: &Parts, peer: &Peer) -> Result<(), Failure> {
+    pub(super) fn check<B>(&self, request: &Request<B>, peer: &Peer) -> Result<(), Failure> {
         if peer.address.is_none() {
             return Ok(());
         }
-        self.check_host(head)?;
-        self.check_origin(head)
+        self.check_host(request)?;
+        self.check_origin(request)
     }
 
-    fn check_host(&self, head: &Parts) -> Result<(), Failure> {
-        let named = head.headers.get(HOST);
-        if head.uri.authority().is_none() && named.is_some_and(|name| is_usual(name.as_bytes())) {
+    fn check_host<B>(&self, request: &Request<B>) -> Result<(), Failure> {
+        let named = request.headers().get(HOST);
+        if request.uri().authority().is_none()
+            && named.is_some_and(|name| is_usual(name.as_bytes()))
+        {
             return Ok(());
         }
         let named = named.and_then(|value| value.to_str().ok());
-        let host: Authority = match (head.uri.authority(), named) {
+        let host: Authority = match (request.uri().authority(), named) {
             (Some(authority), _) => authority.clone(),
             (None, Some(named)) => named.parse().map_err(|_| Failure::Host)?,
             (None, None) => return Err(Failure::Host),
@@ -53,15 +55,15 @@ impl Guard {
 
     /// Browsers send `Origin` with whatever a page posts or fetches, and `Sec-Fetch-Site` with
     /// everything; `none` is a person who typed the address.
-    fn check_origin(&self, head: &Parts) -> Result<(), Failure> {
-        if let Some(origin) = head.headers.get(ORIGIN) {
+    fn check_origin<B>(&self, request: &Request<B>) -> Result<(), Failure> {
+        if let Some(origin) = request.headers().get(ORIGIN) {
             let known = self
                 .origins
                 .iter()
                 .any(|known| known.as_bytes() == origin.as_bytes());
             return if known { Ok(()) } else { Err(Failure::Origin) };
         }
-        match head.headers.get(SEC_FETCH_SITE) {
+        match request.headers().get(SEC_FETCH_SITE) {
             Some(site) if site != "none" => Err(Failure::Origin),
             _ => Ok(()),
         }
@@ -105,13 +107,12 @@ mod tests {
         } else {
             Peer::at(IpAddr::from([127, 0, 0, 1]))
         };
-        let mut request = http::Request::builder().uri(uri);
+        let mut request = Request::builder().uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let head = request.body(()).unwrap().into_parts().0;
         guard
-            .check(&head, &peer)
+            .check(&request.body(()).unwrap(), &peer)
             .err()
             .map(|failure| failure.description().code)
     }
